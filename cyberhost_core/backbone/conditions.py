@@ -1,0 +1,107 @@
+"""What a layer may read besides its input: one value, made once per segment.
+
+Rows: a batch holds B clips (in guidance, B passes over the same clip) of F frames each, folded to N = B * F rows.
+What is absent is empty: no reference features, no motion frames, zero tokens. A layer then adds nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError
+
+Features = Mapping[str, Tensor]
+
+
+@dataclass
+class Taps:
+    """Collect what layers see on the way, for those kinds that somebody asked for.
+
+    Kinds: "reference" (the ReferenceNet's features), "mask" (mask_pred logits), "hands" (features after a hand RAM).
+    """
+
+    wanted: frozenset[str] = frozenset()
+    values: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+
+    def put(self, kind: str, path: str, value: Tensor) -> None:
+        """Keep a value under its module path, if its kind is wanted."""
+        if kind in self.wanted:
+            self.values.setdefault(kind, {})[path] = value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Hold everything that drives one segment.
+
+    Shapes:   frames F; reference: module path -> (B, S, C); reference_rows: B booleans, False = this clip does without;
+              motion: module path -> (B, M, S, C); audio_NWD (N, window, D) tokens; identity: region -> (B, R, D) tokens;
+              map_NCHW added after conv_in; time_NE added to the time embedding; embedding_NE is set by the U-Net
+    """
+
+    frames: int
+    reference: Features = field(default_factory=dict)
+    reference_rows: tuple[bool, ...] = (True,)
+    motion: Features = field(default_factory=dict)
+    audio_NWD: Tensor = field(default_factory=lambda: torch.empty(0))
+    identity: Features = field(default_factory=dict)
+    image_BRD: Tensor = field(default_factory=lambda: torch.empty(0))
+    map_NCHW: Tensor = field(default_factory=lambda: torch.zeros(1))
+    time_NE: Tensor = field(default_factory=lambda: torch.zeros(1))
+    embedding_NE: Tensor = field(default_factory=lambda: torch.zeros(1))
+    taps: Taps = field(default_factory=Taps)
+    memo: dict[tuple[str, str], tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def with_embedding(self, embedding_NE: Tensor) -> Self:
+        """Set this step's time embedding; everything else, the memo too, is shared."""
+        return replace(self, embedding_NE=embedding_NE)
+
+    def once(self, path: str, name: str, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """Compute once per segment what no step changes: keys and values of audio, reference and identity."""
+        key = (path, name)
+        if key not in self.memo:
+            self.memo[key] = make()
+        return self.memo[key]
+
+    def rows_with_reference(self, device: torch.device) -> Tensor:
+        """Mark the folded rows whose clip has a reference, (N,) bool."""
+        return torch.tensor(self.reference_rows, device=device).repeat_interleave(self.frames)
+
+
+def join(parts: Sequence[Conditions]) -> Conditions:
+    """Join the conditions of several passes along the clip axis, in the order given.
+
+    Raises:   ConfigError: the passes differ in frames, or one has reference features, motion frames or tokens that another lacks;
+              a pass without a reference keeps the features and says so in reference_rows
+    """
+    first = parts[0]
+    for other in parts[1:]:
+        same = other.frames == first.frames and all(
+            getattr(other, name).keys() == getattr(first, name).keys() for name in ("reference", "motion", "identity")
+        )
+        if not same:
+            raise ConfigError(
+                "Passes with different frames, reference features, motion frames or identity tokens cannot be joined; "
+                "run them one after another instead."
+            )
+
+    def joined(name: str) -> dict[str, Tensor]:
+        return {key: torch.cat([getattr(part, name)[key] for part in parts]) for key in getattr(first, name)}
+
+    def stacked(name: str) -> Tensor:
+        values = [getattr(part, name) for part in parts]
+        return torch.cat(values) if values[0].ndim > 1 else values[0]
+
+    return Conditions(
+        frames=first.frames,
+        reference=joined("reference"),
+        reference_rows=tuple(row for part in parts for row in part.reference_rows),
+        motion=joined("motion"),
+        audio_NWD=stacked("audio_NWD"),
+        identity=joined("identity"),
+        image_BRD=stacked("image_BRD"),
+        map_NCHW=stacked("map_NCHW"),
+        time_NE=stacked("time_NE"),
+    )

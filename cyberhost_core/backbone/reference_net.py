@@ -1,0 +1,45 @@
+"""The ReferenceNet: a copy of the 2D U-Net that reads the reference picture and the motion frames once per segment.
+
+Source: CyberHost section 3.1 (after AnimateAnyone): its features join the denoiser's self-attention (reference) and its
+motion modules (motion frames). A skeleton map of the reference, encoded, is added after conv_in (section 3.3,
+"pose-aligned reference feature").
+Reads:    run at timestep 0; a feature is norm1's output, keyed by module path, as in all public relatives; the last norm
+          and convolution are not built, because nobody reads their output.
+"""
+
+import torch
+from torch import Tensor
+
+from .conditions import Conditions, Taps
+from .ops import Ops
+from .transformer import SpatialTransformerConfig
+from .unet import UNet, UNetConfig
+
+OWN_LAYERS = ("self_attention", "image_tokens", "feed_forward")
+
+
+class ReferenceNet(UNet):
+    """Extract appearance and motion features.
+
+    Shapes:   features(latents (N, C, h, w), pose (N, channels, h, w) or a scalar 0) -> path -> (N, S, C)
+    """
+
+    def __init__(self, denoiser: UNetConfig, *, ops: Ops) -> None:
+        super().__init__(_spatial_only(denoiser), ops=ops, has_output=False)
+
+    def features(self, latents_NCHW: Tensor, pose_NCHW: Tensor) -> dict[str, Tensor]:
+        """Run once and return what the denoiser's layers of the same path will read."""
+        taps = Taps(frozenset({"reference"}))
+        rows = (False,) * len(latents_NCHW)
+        conditions = Conditions(frames=1, reference_rows=rows, map_NCHW=pose_NCHW, taps=taps)
+        self(latents_NCHW, torch.zeros(len(latents_NCHW), device=latents_NCHW.device), conditions)
+        return taps.values["reference"]
+
+
+def _spatial_only(denoiser: UNetConfig) -> UNetConfig:
+    layers = tuple(
+        layer.derive(layers=tuple(part for part in layer.layers if part.kind in OWN_LAYERS))
+        for layer in denoiser.layers
+        if isinstance(layer, SpatialTransformerConfig)
+    )
+    return denoiser.derive(layers=layers, plain_layers=())

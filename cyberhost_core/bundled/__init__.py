@@ -1,0 +1,54 @@
+"""The files that come with the package: tiny weights, puppet-sized outside networks, portraits and voices.
+
+tiny.safetensors    the tiny system, trained on drawn puppets
+puppet-pose.onnx    a whole-body pose detector for puppets, with DWPose's inputs and outputs
+puppet-face.onnx    a face identity network for puppets, with ArcFace's inputs and outputs
+portraits/  speech/ pictures and voices to try it with
+"""
+
+from pathlib import Path
+
+from ..errors import CheckpointError
+
+FOLDER = Path(__file__).parent
+CHECKPOINT = FOLDER / "tiny.safetensors"
+POSE_DETECTOR = FOLDER / "puppet-pose.onnx"
+FACE_IDENTITY = FOLDER / "puppet-face.onnx"
+
+
+def require(path: Path) -> Path:
+    """Give a bundled file back if it is there.
+
+    Raises:   CheckpointError: the file is missing from this installation
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"The bundled file {path.name} is missing from {path.parent}; "
+            "install the package again, or give a file of your own."
+        )
+    return path
+
+
+def portraits() -> list[Path]:
+    """List the bundled portraits by name.
+
+    Raises:   CheckpointError: none is there
+    """
+    return _files("portraits", (".png", ".jpg"))
+
+
+def speech() -> list[Path]:
+    """List the bundled voices by name.
+
+    Raises:   CheckpointError: none is there
+    """
+    return _files("speech", (".flac", ".wav", ".mp3", ".ogg", ".m4a"))
+
+
+def _files(folder: str, suffixes: tuple[str, ...]) -> list[Path]:
+    found = sorted(path for path in (FOLDER / folder).glob("*") if path.suffix in suffixes)
+    if not found:
+        raise CheckpointError(
+            f"The bundled {folder} are missing: {FOLDER / folder} holds none; install the package again."
+        )
+    return found

@@ -1,0 +1,142 @@
+"""One checkpoint, one safetensors file: every part of a system under its prefix, everything else in the metadata.
+
+    denoiser.*  reference_net.*  movement_encoder.*  pose_encoder.*  hand_encoder.*  ...   the system
+    vae.*                                                                                  optional: its autoencoder
+    audio_encoder.*                                                                        optional: a HF wav2vec2
+
+Metadata (strings): format, system (SystemSpec), vae and audio_encoder (their configurations), licence, training, all JSON but the
+licence. Only safetensors is read: a pickle can run code, so it is refused and the converter named.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..backbone.ops import TORCH_OPS, Ops
+from ..backbone.vae import TinyVAE, TinyVAEConfig
+from ..errors import CheckpointError
+from ..systems.model import SystemModel
+from ..systems.spec import SystemSpec
+from .packing import pack, unpack
+
+FORMAT = "cyberhost-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Hold a loaded system, ready to run.
+
+    audio_encoder: state dict and configuration of a HF Wav2Vec2Model, or None when the file holds none.
+    """
+
+    model: SystemModel
+    vae: TinyVAE | None
+    audio_encoder: tuple[dict[str, Tensor], dict[str, Any]] | None
+    licence: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> SystemSpec:
+        return self.model.spec
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint, *, eight_bit: bool = False) -> None:
+    """Write a checkpoint; eight_bit packs the weights of all parts but the autoencoder and the audio encoder."""
+    tensors = checkpoint.model.state_dict()
+    stored = pack(tensors) if eight_bit else dict(tensors)
+    metadata = {
+        "format": FORMAT,
+        "system": checkpoint.spec.to_json(),
+        "licence": checkpoint.licence,
+        "training": json.dumps(dict(checkpoint.training)),
+    }
+    if checkpoint.vae is not None:
+        stored |= {f"vae.{key}": value.half() for key, value in checkpoint.vae.state_dict().items()}
+        metadata["vae"] = checkpoint.vae.config.to_json()
+    if checkpoint.audio_encoder is not None:
+        state, config = checkpoint.audio_encoder
+        stored |= {f"audio_encoder.{key}": value.half() for key, value in state.items()}
+        metadata["audio_encoder"] = json.dumps(config)
+    save_file({key: value.contiguous() for key, value in stored.items()}, path, metadata)
+
+
+def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS) -> Checkpoint:
+    """Read a checkpoint in float32, in evaluation mode.
+
+    Raises:   CheckpointError: missing, a pickle, truncated, foreign, of a newer format, or weights that do not fit
+    """
+    metadata, tensors = _read(path)
+    spec = SystemSpec.parse(metadata["system"])
+    model = SystemModel(spec, ops=ops)
+    vae = TinyVAE(TinyVAEConfig.parse(metadata["vae"])) if "vae" in metadata else None
+    parts = _by_part(unpack(tensors))
+    _fill(model, parts[""], path)
+    if vae is not None:
+        _fill(vae, parts["vae."], path)
+    audio = None
+    if "audio_encoder" in metadata:
+        audio = (parts["audio_encoder."], json.loads(metadata["audio_encoder"]))
+    return Checkpoint(
+        model=model,
+        vae=vae,
+        audio_encoder=audio,
+        licence=metadata.get("licence", ""),
+        training=json.loads(metadata.get("training", "{}")),
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint at {path}; check the path, or leave it out for the bundled one.")
+    if path.suffix in (".ckpt", ".pt", ".pth", ".bin", ".pkl"):
+        raise CheckpointError(
+            f"{path} is a pickle file, which can run code when it is read; a .safetensors file was expected; "
+            "convert it once with 'cyberhost convert'."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            _check_format(metadata, path)
+            return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as safetensors ({error}); it is truncated or of another kind: download or copy it again."
+        ) from error
+
+
+def _check_format(metadata: Mapping[str, str], path: Path) -> None:
+    found = metadata.get("format", "none")
+    if found != FORMAT or "system" not in metadata:
+        raise CheckpointError(
+            f"{path} is no CyberHost checkpoint (its format is '{found}', '{FORMAT}' was expected); "
+            "give a file made by 'cyberhost train' or 'cyberhost convert'."
+        )
+
+
+def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    parts: dict[str, dict[str, Tensor]] = {"": {}, "vae.": {}, "audio_encoder.": {}}
+    for key, value in tensors.items():
+        prefix = next((name for name in parts if name and key.startswith(name)), "")
+        parts[prefix][key.removeprefix(prefix)] = value.float() if value.is_floating_point() else value
+    return parts
+
+
+def _fill(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    expected = {key: value.shape for key, value in module.state_dict().items()}
+    found = {key: value.shape for key, value in state.items()}
+    if expected != found:
+        different = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+        raise CheckpointError(
+            f"The weights in {path} do not fit its own configuration: {len(different)} names or shapes differ, the first is "
+            f"'{different[0]}'; the file is damaged or was edited: download or train it again."
+        )
+    with torch.no_grad():
+        module.load_state_dict(dict(state))
+    module.eval().requires_grad_(False)

@@ -1,0 +1,70 @@
+"""The entry point: every command, every exit code.
+
+    0    done
+    1    a fault of this program (a traceback is shown: please report it), or a check that failed
+    2    the command or one of its files cannot be used (one sentence says why)
+    130  cancelled; nothing half written is left
+
+Results go to stdout, everything else to stderr, so that `--json` output can be piped.
+"""
+
+import sys
+import traceback
+
+import typer
+
+from ..errors import Cancelled, CyberHostError
+from .demo import demo
+from .doctor import doctor
+from .generate import generate
+
+OK, FAULT, UNUSABLE, CANCELLED = 0, 1, 2, 130
+
+# plain help text: boxes and colours break in log files and in old Windows consoles
+app = typer.Typer(
+    name="cyberhost",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command()(demo)
+app.command()(generate)
+app.command()(doctor)
+
+
+@app.callback()
+def _about() -> None:
+    """Make a portrait speak, with face, hands and body, from a voice recording.
+
+    \b
+    Start here:
+      cyberhost doctor                              is everything there?
+      cyberhost demo                                a bundled puppet speaks a bundled sentence
+      cyberhost generate me.png talk.wav -o me.mp4  your own picture and voice
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and turn whatever happens into an exit code.
+
+    Units:    arguments: what follows the program's name; None: the command line's
+    """
+    try:
+        app(arguments, prog_name="cyberhost")
+    except SystemExit as leaving:  # what the parser ends with, also on success
+        return leaving.code if isinstance(leaving.code, int) else UNUSABLE
+    except (Cancelled, KeyboardInterrupt):
+        return _say("cancelled; no output was written.", CANCELLED)
+    except CyberHostError as error:
+        return _say(str(error), UNUSABLE)
+    except Exception as error:  # the last frame of the program: a fault must still end in one readable line
+        traceback.print_exc()
+        return _say(f"internal error ({type(error).__name__}); please report it with the lines above.", FAULT)
+    return OK
+
+
+def _say(sentence: str, code: int) -> int:
+    sys.stderr.write(f"cyberhost: {sentence}\n")
+    return code

@@ -1,0 +1,141 @@
+"""What the commands that make a video share.
+
+read_inputs -> animate -> summary
+                 |  progress bars on stderr
+                 |  first Ctrl-C: the core stops at its next step and cleans up; second: at once
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import bundled
+from ..media.audio import Sound, read_sound
+from ..media.images import read_image
+from ..media.output import ensure_writable
+from ..media.video import SUFFIXES
+
+if TYPE_CHECKING:
+    from ..pipeline import GenerateOptions, GenerateReport, Progress
+
+_STDERR = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Hold what a video is made from, read and checked.
+
+    Shapes:   image_YXC (Y, X, 3) uint8 RGB
+    """
+
+    image_YXC: np.ndarray
+    sound: Sound
+    out: Path
+
+
+def read_inputs(image: Path, audio: Path, *, out: Path) -> Inputs:
+    """Read and check everything that can be checked in a second, before the weights are loaded.
+
+    Raises:   MediaError, ImageError, AudioError: one sentence on the file that cannot be used
+    """
+    ensure_writable(out, suffixes=SUFFIXES)
+    image_YXC = read_image(image)
+    sound = read_sound(audio)
+    sound.require_audible()
+    return Inputs(image_YXC, sound, out)
+
+
+def animate(
+    inputs: Inputs,
+    *,
+    options: "GenerateOptions",
+    checkpoint: Path | None = None,
+    pose_detector: Path | None = None,
+    quiet: bool = False,
+) -> "GenerateReport":
+    """Run the core on the inputs, with bars and a clean Ctrl-C.
+
+    No checkpoint means the bundled puppet weights, and with them the bundled detector unless one is given.
+
+    Raises:   CyberHostError: whatever the core refuses; Cancelled: Ctrl-C
+    """
+    from ..pipeline import generate  # here and not above: torch takes seconds, and --help should not
+
+    if checkpoint is None:
+        checkpoint = bundled.require(bundled.CHECKPOINT)
+        pose_detector = pose_detector or bundled.require(bundled.POSE_DETECTOR)
+    with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as on_progress:
+        return generate(
+            checkpoint,
+            image_YXC=inputs.image_YXC,
+            sound=inputs.sound,
+            out_path=inputs.out,
+            options=options,
+            pose_detector_path=pose_detector,
+            on_progress=on_progress,
+            is_cancelled=is_cancelled,
+        )
+
+
+def summary(report: "GenerateReport") -> str:
+    """Say in one line what was written."""
+    return (
+        f"{report.path}: {report.frames} frames in {report.seconds:.1f} s "
+        f"({report.seconds_per_frame:.2f} s per frame, peak memory {report.peak_memory_mb:.0f} MB)"
+    )
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Lend a function that says whether Ctrl-C (or a polite kill) came; a second one interrupts at once."""
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+        # os.write, because a buffered stream may be in the middle of a write when the signal comes
+        os.write(_STDERR, b"\ncyberhost: stopping after this step; press Ctrl-C again to stop at once.\n")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress_bars(*, quiet: bool = False) -> Iterator[Callable[["Progress"], None]]:
+    """Lend a function that draws one bar per stage on stderr; none if quiet, or if stderr is no terminal."""
+    hidden = True if quiet else None  # None: tqdm asks whether stderr is a terminal
+    bars: dict[str, tqdm] = {}
+
+    def show(progress: "Progress") -> None:
+        if progress.stage not in bars:
+            _close_all(bars)
+            bars[progress.stage] = tqdm(
+                total=progress.total, desc=progress.stage, file=sys.stderr, disable=hidden
+            )
+        bar = bars[progress.stage]
+        bar.update(progress.done - bar.n)
+
+    try:
+        yield show
+    finally:
+        _close_all(bars)
+
+
+def _close_all(bars: dict[str, tqdm]) -> None:
+    for bar in bars.values():
+        bar.close()

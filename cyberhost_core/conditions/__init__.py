@@ -1,0 +1,9 @@
+"""What tells the model how to move and look: pure functions from keypoints, pictures and features to tensors.
+
+    audio_windows   wav2vec2 steps -> one window per frame
+    movement_map    where the body's root may go          skeleton_map   keypoints in OpenPose's colours
+    regions         hand and face boxes, masks, crops     hand_clarity   how sharp each hand is
+    heatmaps        targets of the hand heads             drawing        the one rasteriser
+
+Nothing here runs a network: keypoints and speech features come from `perception`.
+"""

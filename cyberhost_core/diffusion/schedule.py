@@ -1,0 +1,121 @@
+"""Noise schedules and prediction types: what the network is asked for, and how noise is added.
+
+    x_t = alpha_t x_0 + sigma_t noise        (alpha_t^2 + sigma_t^2 = 1)
+    epsilon: the noise    sample: x_0    v_prediction: alpha_t noise - sigma_t x_0
+
+Schedulers are diffusers'; this file only builds them from a ScheduleSpec and converts predictions.
+Source: CyberHost equation 1 (epsilon); zero terminal SNR and v prediction after Lin et al. 2023, as the public relatives use.
+"""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ..config import Config
+from ..errors import ConfigError
+
+TRAIN_STEPS = 1000
+SAMPLERS = ("ddim", "dpmpp_2m", "euler", "unipc")
+
+
+class ScheduleSpec(Config):
+    """Noise schedule and prediction type: properties of the weights."""
+
+    prediction: Literal["epsilon", "sample", "v_prediction"] = "epsilon"
+    beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = "scaled_linear"
+    beta_start: float = 0.00085
+    beta_end: float = 0.012
+    zero_snr: bool = False
+    sampler: str = "ddim"
+    steps: int = 25
+
+
+class NoiseSchedule:
+    """Give alpha_t and sigma_t, add noise, and convert predictions.
+
+    Shapes:   timestep_B (B,) long in 0..999; alpha_B, sigma_B (B,)
+    """
+
+    def __init__(self, spec: ScheduleSpec) -> None:
+        self.prediction = spec.prediction
+        cumulative: Tensor = make_scheduler(spec.derive(sampler="ddim")).alphas_cumprod
+        self.alpha, self.sigma = cumulative.sqrt(), (1 - cumulative).sqrt()
+
+    def add_noise(self, x0: Tensor, noise: Tensor, timestep_B: Tensor) -> Tensor:
+        """Diffuse clean latents; the leading axis of x0 is that of the timesteps."""
+        alpha, sigma = self._at(timestep_B, x0.ndim)
+        return alpha * x0 + sigma * noise
+
+    def target(self, x0: Tensor, noise: Tensor, timestep_B: Tensor) -> Tensor:
+        """What the network should answer."""
+        alpha, sigma = self._at(timestep_B, x0.ndim)
+        return {"epsilon": noise, "sample": x0, "v_prediction": alpha * noise - sigma * x0}[self.prediction]
+
+    def to_x0(self, prediction: Tensor, x_t: Tensor, timestep_B: Tensor) -> Tensor:
+        """Solve the network's answer for the clean latents."""
+        alpha, sigma = self._at(timestep_B, x_t.ndim)
+        if self.prediction == "epsilon":
+            return (x_t - sigma * prediction) / alpha
+        return prediction if self.prediction == "sample" else alpha * x_t - sigma * prediction
+
+    def _at(self, timestep_B: Tensor, ndim: int) -> tuple[Tensor, Tensor]:
+        shape = (-1,) + (1,) * (ndim - 1)
+        timestep_B = timestep_B.cpu()
+        return self.alpha[timestep_B].view(shape), self.sigma[timestep_B].view(shape)
+
+
+def make_scheduler(spec: ScheduleSpec) -> Any:
+    """Build the diffusers scheduler that samples for this schedule.
+
+    Raises:   ConfigError: the sampler is not one of SAMPLERS
+    """
+    from diffusers import (
+        DDIMScheduler,
+        DPMSolverMultistepScheduler,
+        EulerDiscreteScheduler,
+        UniPCMultistepScheduler,
+    )
+
+    shared: dict[str, Any] = {
+        "num_train_timesteps": TRAIN_STEPS,
+        "beta_start": spec.beta_start,
+        "beta_end": spec.beta_end,
+        "beta_schedule": spec.beta_schedule,
+        "prediction_type": spec.prediction,
+        "rescale_betas_zero_snr": spec.zero_snr,
+        "timestep_spacing": "trailing" if spec.zero_snr else "leading",
+    }
+    makers = {
+        "ddim": lambda: DDIMScheduler(**shared, clip_sample=False, set_alpha_to_one=True),
+        "dpmpp_2m": lambda: DPMSolverMultistepScheduler(**shared),
+        "euler": lambda: EulerDiscreteScheduler(**_without_cosine(shared)),
+        "unipc": lambda: UniPCMultistepScheduler(**shared),
+    }
+    if spec.sampler not in makers:
+        raise ConfigError(f"The sampler '{spec.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}.")
+    return makers[spec.sampler]()
+
+
+def _without_cosine(settings: dict[str, Any]) -> dict[str, Any]:
+    if settings["beta_schedule"] == "squaredcos_cap_v2":
+        raise ConfigError(
+            "The sampler 'euler' does not know this checkpoint's cosine schedule; choose ddim, dpmpp_2m or unipc."
+        )
+    return settings
+
+
+def latent_noise(seed: int, frames: range, shape: tuple[int, int, int]) -> Tensor:
+    """Draw the noise of some frames of a video: it belongs to the absolute frame.
+
+    So the same frame gets the same noise whatever the segment length, and a regenerated frame gets its own again.
+
+    Shapes:   (len(frames), C, h, w) = (len(frames), *shape), float32, on the CPU
+    """
+    return torch.stack([_frame_noise(seed, frame, shape) for frame in frames])
+
+
+def _frame_noise(seed: int, frame: int, shape: tuple[int, int, int]) -> Tensor:
+    # One generator per frame; the odd multiplier spreads (seed, frame) pairs over all 63-bit states.
+    state = (seed * 0x9E3779B97F4A7C15 + frame * 0xD1B54A32D192ED03) % (1 << 63)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(state))

@@ -1,0 +1,196 @@
+"""Speech features with wav2vec2: every hidden layer of every 20 ms step (CyberHost appendix E).
+
+    wave 16 kHz --normalise--> convolutions --> (T50, 512) --> transformer
+                                     --> L + 1 hidden states and the last one side by side: (T50, (L + 2) D)
+
+For wav2vec2-base: (12 + 2) x 768 = 10752.
+
+Long sounds keep memory flat. The convolutions run piece by piece and equal the whole exactly, since the
+only part that looks further than its neighbours is one normalisation over time, whose mean and variance are
+gathered first. The transformer looks everywhere; it runs on 20 s at a time with 5 s of context on both sides.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ..errors import AudioError
+from .wav2vec_file import build_wav2vec, read_wav2vec_folder
+
+if TYPE_CHECKING:
+    from transformers import Wav2Vec2Model
+
+STEPS_PER_SEC = 50
+_CONV_STEPS = 100  # 2 s; the first convolution makes 512 channels at 3200 Hz, 13 MB
+_VARIANCE_FLOOR = 1e-7  # wav2vec2's feature extractor
+
+
+class SpeechFeatures:
+    """Turn sounds into wav2vec2 features.
+
+    Units:    chunk_secs: what the transformer keeps per run; context_secs: what it hears on both sides of
+              that
+    """
+
+    def __init__(
+        self,
+        model: "Wav2Vec2Model",
+        *,
+        do_normalize: bool = True,
+        chunk_secs: float = 20.0,
+        context_secs: float = 5.0,
+    ) -> None:
+        self._model: Any = model.eval()
+        self._do_normalize = do_normalize
+        self._chunk = max(1, round(chunk_secs * STEPS_PER_SEC))
+        self._context = round(context_secs * STEPS_PER_SEC)
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Tensor], config: dict[str, Any]) -> "SpeechFeatures":
+        """Build from weights and a Hugging Face configuration that may hold `do_normalize` (default True).
+
+        Raises:   CheckpointError: the weights do not fit the configuration; MissingExtraError: no
+                  transformers
+        """
+        return cls(build_wav2vec(state, config), do_normalize=bool(config.get("do_normalize", True)))
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> "SpeechFeatures":
+        """Build from a downloaded folder: config.json, model.safetensors, preprocessor_config.json.
+
+        Raises:   CheckpointError: a file is missing or unreadable; MissingExtraError: no transformers
+        """
+        return cls.from_state_dict(*read_wav2vec_folder(folder))
+
+    @property
+    def size(self) -> int:
+        """Length of one step's vector: (layers + 2) x hidden size; 10752 for wav2vec2-base."""
+        return (self._model.config.num_hidden_layers + 2) * self._model.config.hidden_size
+
+    def extract(self, wave_T: np.ndarray | Tensor) -> Tensor:
+        """Describe a whole sound.
+
+        Shapes:   wave_T (T,) mono; result (T50, size) float32 on the CPU; a sound below 25 ms gives one step
+        Units:    wave -1..1 at 16 kHz; steps of 20 ms
+        Raises:   AudioError: the sound is empty, not mono, or holds values that are not numbers
+        Source:   CyberHost (ICLR 2025) appendix E: "concatenate the hidden states from each encoder layer ...
+                  with the last hidden state, resulting in an audio feature vector of size 10752"
+        Reads:    the input of the first layer counts as a hidden state: 13 for 12 layers, 14 x 768 = 10752
+        """
+        return torch.cat(list(self.extract_chunks(wave_T)))
+
+    @torch.no_grad()
+    def extract_chunks(self, wave_T: np.ndarray | Tensor) -> Iterator[Tensor]:
+        """Describe a sound piece by piece: the same steps as `extract`, never all in memory."""
+        wave = _checked(wave_T).to(self._model.device)
+        if self._do_normalize:
+            wave = (wave - wave.mean()) / torch.sqrt(wave.var(correction=0) + _VARIANCE_FLOOR)
+        heard_TD = _convolve(self._model.feature_extractor, wave.to(self._model.dtype))
+        steps = len(heard_TD)
+        chunk = steps if steps <= self._chunk + 2 * self._context else self._chunk
+        for start in range(0, steps, chunk):
+            stop = min(start + chunk, steps)
+            first, last = max(start - self._context, 0), min(stop + self._context, steps)
+            yield self._encode(heard_TD[first:last])[start - first : stop - first].float().cpu()
+
+    def _encode(self, heard_TD: Tensor) -> Tensor:
+        projected, _ = self._model.feature_projection(heard_TD[None])
+        with _recorded(self._model.encoder.layers) as hidden_states:
+            last = self._model.encoder(projected).last_hidden_state
+        return torch.cat([*hidden_states, last], dim=-1)[0]
+
+
+def _checked(wave_T: np.ndarray | Tensor) -> Tensor:
+    wave = torch.as_tensor(wave_T, dtype=torch.float32)
+    if wave.ndim != 1 or not len(wave):
+        raise AudioError(
+            f"The sound has shape {list(wave.shape)}, one channel of at least one sample was expected; "
+            "mix it down to mono and check that the file is not empty."
+        )
+    if not torch.isfinite(wave).all():
+        raise AudioError(
+            "The sound holds values that are not finite, samples in -1..1 were expected; export it again."
+        )
+    return wave
+
+
+def _convolve(extractor: nn.Module, wave_T: Tensor) -> Tensor:
+    """Run the convolutional part over a wave of any length; (T50, C)."""
+    layers: list[Any] = list(extractor.conv_layers)  # pyright: ignore[reportArgumentType]
+    stride, field = _field(layers)
+    wave_T = pad(wave_T, (0, max(field - len(wave_T), 0)))
+    steps = (len(wave_T) - field) // stride + 1
+    moments = _first_layer_moments(layers[0], wave_T)
+    pieces = []
+    for start in range(0, steps, _CONV_STEPS):
+        stop = min(start + _CONV_STEPS, steps)
+        piece = wave_T[start * stride : (stop - 1) * stride + field]
+        hidden = _first_layer(layers[0], piece, moments)
+        for layer in layers[1:]:
+            hidden = layer(hidden)
+        pieces.append(hidden[0].T)
+    return torch.cat(pieces)
+
+
+def _field(layers: list[Any]) -> tuple[int, int]:
+    """Stride and receptive field of a stack of convolutions, in samples: 320 and 400 for wav2vec2."""
+    stride, field = 1, 1
+    for layer in layers:
+        field += (layer.conv.kernel_size[0] - 1) * stride
+        stride *= layer.conv.stride[0]
+    return stride, field
+
+
+def _first_layer_moments(layer: Any, wave_T: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Mean and variance per channel of the whole sound, where the first layer normalises over time."""
+    norm = getattr(layer, "layer_norm", None)
+    if not isinstance(norm, nn.GroupNorm):
+        return None
+    kernel, stride = layer.conv.kernel_size[0], layer.conv.stride[0]
+    outputs = (len(wave_T) - kernel) // stride + 1
+    piece = _CONV_STEPS * 64  # the first layer makes 64 outputs per step
+    total, squares = 0.0, 0.0
+    for start in range(0, outputs, piece):
+        stop = min(start + piece, outputs)
+        hidden = layer.conv(wave_T[None, None, start * stride : (stop - 1) * stride + kernel])[0].double()
+        total, squares = total + hidden.sum(dim=1), squares + hidden.square().sum(dim=1)
+    mean = torch.as_tensor(total) / outputs
+    return mean, torch.as_tensor(squares) / outputs - mean.square()
+
+
+def _first_layer(layer: Any, wave_T: Tensor, moments: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Run the first layer, with the moments of the whole sound in place of the piece's own."""
+    if moments is None:
+        return layer(wave_T[None, None])
+    norm, (mean, variance) = layer.layer_norm, moments
+    scale = norm.weight / torch.sqrt(variance + norm.eps).to(norm.weight)
+    shift = norm.bias - mean.to(norm.bias) * scale
+    return layer.activation(layer.conv(wave_T[None, None]) * scale[:, None] + shift[:, None])
+
+
+@contextmanager
+def _recorded(layers: nn.ModuleList) -> Iterator[list[Tensor]]:
+    """Collect the input of the first layer and the output of each.
+
+    Hooks, because transformers' own `output_hidden_states` belongs to the whole model, whose convolutions
+    would run again, and because its last entry changed between versions.
+    """
+    states: list[Tensor] = []
+    handles = [layers[0].register_forward_pre_hook(lambda _, inputs: states.append(inputs[0]))]
+    for layer in layers:
+        handles.append(layer.register_forward_hook(lambda _, __, output: states.append(_tensor(output))))
+    try:
+        yield states
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _tensor(output: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return output[0] if isinstance(output, tuple) else output

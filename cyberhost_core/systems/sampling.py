@@ -1,0 +1,123 @@
+"""Sample one segment, and chain segments to any length.
+
+    noise of the segment's frames -> scheduler steps { passes -> guidance -> step } -> latents
+    last kept latents -> ReferenceNet -> motion frames of the next segment
+
+Source: CyberHost section 3.1 and 4.1 (12 frames, 4 motion frames), appendix E (dual guidance).
+Departs:  `kept` may be smaller than the segment: the last frames, which have no future to lean on, are then made again by the
+          next segment. See docs/decisions.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..backbone.conditions import Conditions, join
+from ..diffusion.guidance import Guidance, combine
+from ..diffusion.schedule import ScheduleSpec, latent_noise, make_scheduler
+from .model import Drive, Reference, SystemModel
+
+OnStep = Callable[[int, int], None]  # (steps done, steps in all); raises to cancel
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+    """How to sample: schedule (with sampler and steps), guidance, seed."""
+
+    schedule: ScheduleSpec
+    guidance: Guidance
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """What drives a whole video; `at` cuts out the frames of a segment, holding the last frame beyond the end.
+
+    Shapes:   audio_FWD; maps_FCYX, F = 1 for a map that stands still; clarity_4
+    """
+
+    audio_FWD: Tensor
+    maps_FCYX: Tensor
+    clarity_4: Tensor
+
+    def __len__(self) -> int:
+        return len(self.audio_FWD)
+
+    def at(self, start: int, frames: int) -> Drive:
+        """Drive of frames start..start + frames."""
+        index = torch.arange(start, start + frames)
+        maps = self.maps_FCYX
+        moving = len(maps) > 1
+        return Drive(
+            audio_BFWD=self.audio_FWD[index.clamp(max=len(self) - 1)][None].float(),
+            maps_BFCYX=(maps[index.clamp(max=len(maps) - 1)] if moving else maps)[None],
+            clarity_BF4=self.clarity_4.expand(1, frames, 4),
+        )
+
+
+@torch.inference_mode()
+def sample_video(
+    model: SystemModel, reference: Reference, track: Track, options: SamplingOptions, *, on_step: OnStep
+) -> Iterator[Tensor]:
+    """Yield the latents of a whole video, segment by segment; memory does not grow with length.
+
+    Shapes:   each item (kept or fewer, C, h, w)
+    """
+    long = model.spec.long_video
+    segments = -(-len(track) // long.kept)
+    motion: dict[str, Tensor] = {}
+    for number in range(segments):
+        start = number * long.kept
+        drive = replace(track.at(start, long.frames), motion=motion)
+
+        def report(done: int, steps: int, number: int = number) -> None:
+            on_step(number * steps + done, segments * steps)
+
+        noise = latent_noise(options.seed, range(start, start + long.frames), _latent_shape(model))
+        latents = sample_segment(model, reference, drive, noise, options, on_step=report)
+        kept = latents[: min(long.kept, len(track) - start)]
+        yield kept
+        motion = model.encode_motion(latents[: long.kept][-long.motion_frames :][None])
+
+
+@torch.inference_mode()
+def sample_segment(
+    model: SystemModel,
+    reference: Reference,
+    drive: Drive,
+    noise_FCHW: Tensor,
+    options: SamplingOptions,
+    *,
+    on_step: OnStep,
+) -> Tensor:
+    """Denoise one segment of one clip.
+
+    Shapes:   noise (F, C, h, w) -> latents (F, C, h, w)
+    """
+    scheduler = make_scheduler(options.schedule)
+    scheduler.set_timesteps(options.schedule.steps)
+    weights = options.guidance.weights()
+    conditions = join([_pass(model, reference, drive, name) for name in weights])
+    x = noise_FCHW * scheduler.init_noise_sigma
+    for done, timestep in enumerate(scheduler.timesteps):
+        on_step(done, len(scheduler.timesteps))
+        scaled = scheduler.scale_model_input(x, timestep)
+        rows = scaled.repeat(len(weights), 1, 1, 1)
+        predicted = model.denoiser(rows, timestep.float().expand(len(weights)), conditions)
+        guided = combine(predicted.chunk(len(weights)), list(weights.values()))
+        x = scheduler.step(guided, timestep, x).prev_sample
+    on_step(len(scheduler.timesteps), len(scheduler.timesteps))
+    return x
+
+
+def _pass(model: SystemModel, reference: Reference, drive: Drive, name: str) -> Conditions:
+    """Conditions of one guidance pass; see diffusion.guidance for what each drops."""
+    heard = drive if name == "full" else replace(drive, audio_BFWD=torch.zeros_like(drive.audio_BFWD))
+    return model.conditions(reference, heard, reference_rows=[name != "null"])
+
+
+def _latent_shape(model: SystemModel) -> tuple[int, int, int]:
+    spec = model.spec
+    return spec.unet.latent_channels, spec.height // 8, spec.width // 8

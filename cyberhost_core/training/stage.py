@@ -1,0 +1,102 @@
+"""A training stage as a value, and the module that turns a batch into a loss.
+
+Source: CyberHost section 4.1: stage 1 trains reference net, pose encoder and the basic modules of the denoiser on pairs of
+frames; stage 2 trains everything on clips of 12 frames with 4 motion frames.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..backbone.conditions import Taps
+from ..config import Config
+from ..diffusion.schedule import NoiseSchedule
+from ..systems.model import Drive, SystemModel
+from ..systems.spec import SystemSpec
+from .batches import Batch, SamplingConfig
+from .losses import HeatmapHeads, LossConfig, choose_enhanced, local_enhancement_loss, mask_loss
+
+
+class StageConfig(Config):
+    """One stage: what is trained, on what, for how long. Learning rate default: section 4.1."""
+
+    name: Literal["image", "video"]
+    frames: int = 12
+    steps: int
+    sampling: SamplingConfig = SamplingConfig()
+    loss: LossConfig = LossConfig()
+    learning_rate: float = 1e-5
+    warmup_steps: int = 100
+    decay_fraction: float = 0.0  # share of the steps over which the rate falls linearly to a tenth
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    accumulate: int = 1
+    precision: Literal["no", "bf16", "fp16"] = "bf16"
+    save_every: int = 1000
+    validate_every: int = 1000
+
+
+def image_stage_spec(spec: SystemSpec) -> SystemSpec:
+    """The part of a system that stage 1 trains: no motion modules, no region attention, no sound, no clarity."""
+    transformers = tuple(
+        layer.derive(layers=tuple(part for part in layer.layers if part.kind != "inline_audio"))
+        for layer in spec.unet.layers
+        if layer.kind == "spatial_transformer"
+    )
+    return spec.derive(unet=spec.unet.derive(layers=transformers, plain_layers=()), clarity=None, audio=None)
+
+
+class TrainingModule(nn.Module):
+    """Compute the losses of a batch: the one module that a distributed wrapper wraps."""
+
+    def __init__(self, model: SystemModel, loss: LossConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.heads = HeatmapHeads(model.spec.unet)
+        self.loss = loss
+        self.schedule = NoiseSchedule(model.spec.schedule)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        predicted, taps = self.predict(batch)
+        frames = batch.latents.shape[1]
+        target = self.schedule.target(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
+        generator = torch.Generator().manual_seed(int(batch.timestep.sum()))
+        enhanced = choose_enhanced(batch.timestep, self.loss, generator=generator).repeat_interleave(frames)
+        heatmaps = self.heads(taps.values.get("hands", {}))
+        denoising, heatmap = local_enhancement_loss(
+            predicted.float() - target,
+            hands_mask_N1HW=batch.hands_mask,
+            face_mask_N1HW=batch.face_mask,
+            heatmaps=heatmaps,
+            heatmap_gt=batch.heatmaps,
+            enhanced_N=enhanced.to(predicted.device),
+            config=self.loss,
+        )
+        losses = {"denoising": denoising, "heatmap": heatmap}
+        masks = taps.values.get("mask", {})
+        for region, truth, weight in (
+            ("hands", batch.hands_mask, self.loss.hands_mask_weight),
+            ("face", batch.face_mask, self.loss.face_mask_weight),
+        ):
+            logits = {path: value for path, value in masks.items() if f".{region}_attentions." in path}
+            if logits:
+                losses[f"{region}_mask"] = weight * mask_loss(logits, truth)
+        return losses
+
+    def predict(self, batch: Batch) -> tuple[Tensor, Taps]:
+        """Run the denoiser on the batch's noised latents."""
+        taps = Taps(frozenset({"mask", "hands"}))
+        reference = self.model.encode_reference(
+            latents_BCHW=batch.reference,
+            skeleton_BCYX=batch.skeleton,
+            hand_crops_BHCYX=batch.hand_crops,
+            face_vector_BD=batch.face,
+        )
+        motion = self.model.encode_motion(batch.motion) if batch.motion.shape[1] else {}
+        drive = Drive(audio_BFWD=batch.audio, maps_BFCYX=batch.maps, clarity_BF4=batch.clarity, motion=motion)
+        conditions = self.model.conditions(reference, drive, reference_rows=batch.reference_rows, taps=taps)
+        noised = self.schedule.add_noise(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
+        return self.model.denoiser(noised, batch.timestep.float(), conditions), taps

@@ -1,0 +1,180 @@
+"""The face twin: 0.3 M weights that tell puppets apart, in the ONNX signature of ArcFace.
+
+    [N, 3, 112, 112] "input.1" -> four strided convolutions -> one weight per place -> [N, 512] "683"
+
+It learns from pairs: pictures of one puppet, in whatever pose, mouth and eyes open or shut, blurred or noisy,
+are drawn together; pictures of others are pushed apart (supervised contrastive learning). Neither length nor
+direction means anything by itself; the dot product of two outputs of length 1 says how alike two faces are.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as nnf
+
+from ...config import Config
+from ...perception.face_identity import FACE_PX, aligned_face, face_seen
+from .fitting import Fit, Report, fit, silent
+from .onnx_export import export_onnx, fold_norms
+from .puppet_stills import Stills
+
+TEMPERATURE = 0.1  # of the contrast: cosines of +-1 become logits of +-10
+INPUT_NAME, OUTPUT_NAME = "input.1", "683"
+
+
+class FaceTwinConfig(Config):
+    """Sizes of the face twin."""
+
+    channels: tuple[int, ...] = (24, 48, 80, 112)
+    vector: int = 512
+
+
+class FaceTwin(nn.Module):
+    """Describe aligned faces. The input is -1..1 RGB, as ArcFace's."""
+
+    def __init__(self, config: FaceTwinConfig) -> None:
+        super().__init__()
+        sizes = (3, *config.channels)
+        stages = [_stage(before, after) for before, after in pairwise(sizes)]
+        last, places = config.channels[-1], FACE_PX // 2 ** len(config.channels)
+        self.stages = nn.Sequential(*stages)
+        self.gather = nn.Conv2d(
+            last, last, places, groups=last
+        )  # where a feature sits on the template matters
+        self.describe = nn.Linear(last, config.vector)
+
+    def forward(self, faces_NCYX: Tensor) -> Tensor:
+        """(N, 3, 112, 112) -> (N, 512), of any length."""
+        return self.describe(nnf.relu(self.gather(self.stages(faces_NCYX)).flatten(1)))
+
+
+def train_face_twin(
+    stills: Stills,
+    *,
+    out: Path,
+    steps: int,
+    seed: int,
+    config: FaceTwinConfig | None = None,
+    people: int = 32,
+    pictures: int = 4,
+    checkpoint: Path | None = None,
+    report: Report = silent,
+) -> FaceTwin:
+    """Train a face twin on stills of puppets and save it as ONNX.
+
+    Each step contrasts `people` puppets with `pictures` pictures each.
+
+    Source:   Khosla et al. 2020, "Supervised Contrastive Learning", eq. 2; signature of ArcFace
+    """
+    torch.manual_seed(seed)
+    twin = FaceTwin(config or FaceTwinConfig())
+    faces_NCYX, identity_N = aligned_faces(stills)
+    rows_of = [np.flatnonzero(identity_N == person) for person in np.unique(identity_N)]
+    rows_of = [rows for rows in rows_of if len(rows) >= pictures]
+
+    def loss_at(step: int) -> Tensor:
+        rng = np.random.default_rng((seed, step))
+        chosen = rng.choice(len(rows_of), size=min(people, len(rows_of)), replace=False)
+        rows = np.concatenate(
+            [rng.choice(rows_of[person], size=pictures, replace=False) for person in chosen]
+        )
+        batch = torch.from_numpy(faces_NCYX[rows]).float() / 127.5 - 1.0
+        batch = disturbed(strange_surroundings(batch, rng=rng), rng=rng)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            vectors = twin(batch.to(memory_format=torch.channels_last))
+        return contrast(vectors.float(), torch.from_numpy(identity_N[rows]))
+
+    trained = fit(twin, loss_at, plan=Fit(steps=steps), checkpoint=checkpoint, report=report)
+    folded = fold_norms(trained)
+    assert isinstance(folded, FaceTwin)
+    save_face_twin(folded, out)
+    return folded
+
+
+def save_face_twin(twin: FaceTwin, path: Path) -> None:
+    """Write the ONNX file."""
+    example = torch.zeros(2, 3, FACE_PX, FACE_PX)
+    export_onnx(
+        twin,
+        path,
+        example=example,
+        input_name=INPUT_NAME,
+        output_names=[OUTPUT_NAME],
+    )
+
+
+def contrast(vectors_ND: Tensor, identity_N: Tensor) -> Tensor:
+    """Ask of each picture to find its own puppet's other pictures among all others.
+
+    Shapes:   vectors_ND (N, D) of any length; identity_N (N,), every identity at least twice
+    Source:   Khosla et al. 2020, eq. 2 (L_out)
+    """
+    directions = nnf.normalize(vectors_ND, dim=-1)
+    logits = directions @ directions.T / TEMPERATURE
+    itself = torch.eye(len(logits), dtype=torch.bool)
+    log_share = logits - logits.masked_fill(itself, -torch.inf).logsumexp(dim=1, keepdim=True)
+    same = (identity_N[:, None] == identity_N[None]) & ~itself
+    return -((log_share * same).sum(1) / same.sum(1)).mean()
+
+
+def aligned_faces(stills: Stills) -> tuple[np.ndarray, np.ndarray]:
+    """Align every seen face as the identity network's own pipeline does.
+
+    Shapes:   faces (M, 3, 112, 112) uint8, identities (M,)
+    """
+    face_NKC = stills.poses().face_FKC
+    seen = np.flatnonzero(face_seen(face_NKC))
+    faces = np.empty((len(seen), 3, FACE_PX, FACE_PX), np.uint8)
+    for row, at in enumerate(seen):
+        faces[row] = np.round(aligned_face(stills.frames_NYXC[at], face_NKC[at])[0] * 127.5 + 127.5)
+    return faces, stills.identity_N[seen]
+
+
+def strange_surroundings(faces_NCYX: Tensor, *, rng: np.random.Generator) -> Tensor:
+    """Put most faces before what surrounds another face of the batch: the room is no part of who someone is.
+
+    The corners of an aligned face show the background; it would be the easiest thing to know a puppet by.
+    """
+    count = len(faces_NCYX)
+    y, x = torch.meshgrid(torch.linspace(-1, 1, FACE_PX), torch.linspace(-1, 1, FACE_PX), indexing="ij")
+    edge = torch.from_numpy(rng.uniform(0.85, 1.15, (count, 1, 1, 1)).astype(np.float32))
+    outside = ((torch.hypot(x, y * 0.9) - edge) * 12).clamp(0, 1)
+    moved = torch.from_numpy(rng.random((count, 1, 1, 1)) < 0.75)
+    others = faces_NCYX[torch.from_numpy(rng.permutation(count))]
+    return torch.lerp(faces_NCYX, others, outside * moved)
+
+
+def disturbed(faces_NCYX: Tensor, *, rng: np.random.Generator) -> Tensor:
+    """Shift, blur, relight and add noise, each face its own way, as generators and detectors do."""
+    count = len(faces_NCYX)
+
+    def roll(low: float, high: float, *shape: int) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (count, *shape)).astype(np.float32))
+
+    turn, size = roll(-0.08, 0.08), roll(0.92, 1.08)
+    rows = [
+        [size * turn.cos(), -size * turn.sin(), roll(-0.06, 0.06)],
+        [size * turn.sin(), size * turn.cos(), roll(-0.06, 0.06)],
+    ]
+    matrix_N23 = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+    grid = nnf.affine_grid(matrix_N23, list(faces_NCYX.shape), align_corners=False)
+    faces = nnf.grid_sample(faces_NCYX, grid, padding_mode="border", align_corners=False)
+    blurred = nnf.interpolate(nnf.avg_pool2d(faces, 4), scale_factor=4.0, mode="bilinear")
+    faces = torch.lerp(faces, blurred, roll(0.0, 1.0, 1, 1, 1))
+    faces = faces * roll(0.9, 1.1, 1, 1, 1) + roll(-0.08, 0.08, 3, 1, 1)
+    noise = torch.from_numpy(rng.standard_normal(faces.shape, dtype=np.float32))
+    return (faces + noise * roll(0.0, 0.1, 1, 1, 1)).clamp(-1.0, 1.0)
+
+
+def _stage(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
+        nn.Conv2d(after, after, 3, padding=1, groups=after // 8, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
+    )
