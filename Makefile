@@ -16,7 +16,7 @@ demo: $(VENV)/.installed-demo
 	$(VENV)/bin/cyberhost demo
 
 test: $(VENV)/.installed-dev
-	$(VENV)/bin/pytest -m "not slow and not gpu and not host and not weights and not browser"
+	$(VENV)/bin/pytest -m "not gpu and not host and not weights and not browser"
 
 test-all: $(VENV)/.installed-dev
 	$(VENV)/bin/pytest
@@ -31,7 +31,7 @@ format: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format .
 
 bench: $(VENV)/.installed-dev
-	$(VENV)/bin/cyberhost evaluate
+	$(VENV)/bin/cyberhost evaluate speed
 
 clean:
 	rm -rf $(VENV) out

@@ -6,7 +6,6 @@
     Reference, Track -> segments of latents -> decoded in chunks -> mp4 with the voice
 """
 
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -75,7 +74,7 @@ class GenerateReport:
     frames: int
     seconds: float
     seconds_per_frame: float
-    peak_memory_mb: float
+    peak_memory_mb: float | None
 
 
 def generate(
@@ -227,8 +226,12 @@ def sampling_options(checkpoint: Checkpoint, options: GenerateOptions) -> Sampli
     )
 
 
-def peak_memory_mb() -> float:
-    """The most memory that this process has held, in MiB."""
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has held, in MiB; None where the system does not say (Windows)."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # macOS counts bytes, Linux KiB
 

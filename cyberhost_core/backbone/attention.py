@@ -46,7 +46,7 @@ class GEGLU(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Widen, gate, narrow; parameters net.0.proj and net.2, as diffusers numbers them (net.1 is its dropout)."""
+    """Widen, gate, narrow; parameters net.0.proj and net.2, as in diffusers (net.1 is its dropout)."""
 
     def __init__(self, width: int, *, ops: Ops, factor: int = 4) -> None:
         super().__init__()

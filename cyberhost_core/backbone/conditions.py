@@ -1,7 +1,7 @@
 """What a layer may read besides its input: one value, made once per segment.
 
-Rows: a batch holds B clips (in guidance, B passes over the same clip) of F frames each, folded to N = B * F rows.
-What is absent is empty: no reference features, no motion frames, zero tokens. A layer then adds nothing.
+Rows: a batch holds B clips (in guidance, B passes over the same clip) of F frames each, folded to N = B * F
+rows. What is absent is empty: no reference features, no motion frames, no tokens. A layer then adds nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,8 @@ Features = Mapping[str, Tensor]
 class Taps:
     """Collect what layers see on the way, for those kinds that somebody asked for.
 
-    Kinds: "reference" (the ReferenceNet's features), "mask" (mask_pred logits), "hands" (features after a hand RAM).
+    Kinds: "reference" (the ReferenceNet's features), "mask" (mask_pred logits), and a region's name, "hands"
+           or "face" (features after its RAM).
     """
 
     wanted: frozenset[str] = frozenset()
@@ -36,9 +37,10 @@ class Taps:
 class Conditions:
     """Hold everything that drives one segment.
 
-    Shapes:   frames F; reference: module path -> (B, S, C); reference_rows: B booleans, False = this clip does without;
-              motion: module path -> (B, M, S, C); audio_NWD (N, window, D) tokens; identity: region -> (B, R, D) tokens;
-              map_NCHW added after conv_in; time_NE added to the time embedding; embedding_NE is set by the U-Net
+    Shapes:   frames F; reference: module path -> (B, S, C); reference_rows: B booleans, False = this clip
+              does without; motion: module path -> (B, M, S, C); audio_NWD (N, window, D) tokens; identity:
+              region -> (B, R, D) tokens; map_NCHW added after conv_in; time_NE added to the time embedding;
+              embedding_NE is set by the U-Net
     """
 
     frames: int
@@ -73,18 +75,19 @@ class Conditions:
 def join(parts: Sequence[Conditions]) -> Conditions:
     """Join the conditions of several passes along the clip axis, in the order given.
 
-    Raises:   ConfigError: the passes differ in frames, or one has reference features, motion frames or tokens that another lacks;
-              a pass without a reference keeps the features and says so in reference_rows
+    Raises:   ConfigError: the passes differ in frames, or one has reference features, motion frames or tokens
+              that another lacks; a pass without a reference keeps the features and says so in reference_rows
     """
     first = parts[0]
     for other in parts[1:]:
         same = other.frames == first.frames and all(
-            getattr(other, name).keys() == getattr(first, name).keys() for name in ("reference", "motion", "identity")
+            getattr(other, name).keys() == getattr(first, name).keys()
+            for name in ("reference", "motion", "identity")
         )
         if not same:
             raise ConfigError(
-                "Passes with different frames, reference features, motion frames or identity tokens cannot be joined; "
-                "run them one after another instead."
+                "Passes with different frames, reference features, motion frames or identity tokens "
+                "cannot be joined; run them one after another instead."
             )
 
     def joined(name: str) -> dict[str, Tensor]:

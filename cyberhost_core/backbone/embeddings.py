@@ -55,7 +55,7 @@ class ClarityEmbedding(nn.Module):
 
     def forward(self, scores_N4: Tensor) -> Tensor:
         scale = torch.tensor([self.unit, self.unit, 1.0, 1.0], device=scores_N4.device)
-        # Periods from 4 down to 0.25 of the usual range: smooth enough to extrapolate a little beyond it.
+        # Periods from 16 down to 1.4 times the usual range: smooth enough to extrapolate a little beyond it.
         values = (scores_N4 / scale)[..., None] * 2.0 ** torch.arange(-2, 2, 0.5, device=scores_N4.device)
         angle = values * (math.pi / 2)
         features = torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(1)
@@ -66,14 +66,15 @@ class AudioProjection(nn.Module):
     """Project the speech features of each step in a frame's window to a token.
 
     Shapes:   (N, window, feature_dim) -> (N, window, token_dim)
-    Source:   CyberHost appendix E gives the feature, (5, 10752); linear + layer norm is our reading of how it enters
+    Source:   CyberHost appendix E gives the feature, (5, 10752); linear + layer norm is our reading of how it
+              enters
     """
 
     def __init__(self, feature_dim: int, token_dim: int, *, window: int, ops: Ops) -> None:
         super().__init__()
         self.linear = ops.Linear(feature_dim, token_dim)
         self.norm = ops.LayerNorm(token_dim)
-        # The window's steps differ by what they say, not by where they stand; attention needs to be told the place.
+        # The window's steps differ by what they say, not by where they stand; attention needs the place too.
         self.place = nn.Parameter(torch.zeros(window, token_dim))
 
     def forward(self, windows_NWD: Tensor) -> Tensor:
@@ -93,6 +94,6 @@ class FaceProjection(nn.Module):
         self.norm = ops.LayerNorm(token_dim)
 
     def forward(self, vector_BD: Tensor) -> Tensor:
-        # A unit vector of 512 numbers has entries near 1/23; bring them to the size that a linear layer expects.
+        # A unit vector of 512 numbers has entries near 1/23; bring them to the size a linear layer expects.
         spread = vector_BD * vector_BD.shape[1] ** 0.5
         return self.norm(self.proj(spread).unflatten(1, (self.tokens, -1)))

@@ -1,11 +1,12 @@
-"""The region latents bank: learned, mutually orthogonal basis vectors that hold what all hands (or faces) share.
+"""The region latents bank: learned, mutually orthogonal vectors that hold what all hands (or faces) share.
 
-Source: CyberHost section 3.2 and appendix E: L_spa (1, 512, 512), L_temp (1, 64, 512), Gaussian at the start, Gram-Schmidt
-in each forward pass, RoPE "to inject temporal and spatial positional information into the latents bank". Appendix A.3: a
-unified 3D bank of n x m vectors. (The preprint calls the bank a "motion codebook".)
-Reads:    RoPE rotates the keys by the vector's own index, spatial or temporal; a unified bank rotates one half of the
-          channels by each. n x m vectors cannot all be orthogonal in d dimensions, so a unified bank is orthogonal
-          within each of its m groups of n.
+Source: CyberHost section 3.2 and appendix E: L_spa (1, 512, 512), L_temp (1, 64, 512), Gaussian at the start,
+Gram-Schmidt in each forward pass, RoPE "to inject temporal and spatial positional information into the
+latents bank". Appendix A.3: a unified 3D bank of n x m vectors. (The preprint calls the bank a "motion
+codebook".)
+Reads:    RoPE rotates the keys by the vector's own index, spatial or temporal; a unified bank rotates one
+          half of the channels by each. n x m vectors cannot all be orthogonal in d dimensions, so a unified
+          bank is orthogonal within each of its m groups of n.
 """
 
 from typing import Literal
@@ -26,9 +27,11 @@ class BankConfig(Config):
     @property
     def shape(self) -> tuple[int, int]:
         """Groups and vectors per group; only vectors of one group are orthogonal to each other."""
-        return {"spatial": (1, self.spatial), "temporal": (1, self.temporal), "unified": (self.temporal, self.spatial)}[
-            self.axis
-        ]
+        return {
+            "spatial": (1, self.spatial),
+            "temporal": (1, self.temporal),
+            "unified": (self.temporal, self.spatial),
+        }[self.axis]
 
 
 class LatentsBank(nn.Module):
@@ -48,14 +51,16 @@ class LatentsBank(nn.Module):
     def forward(self) -> Tensor:
         if self.training or torch.is_grad_enabled():
             return gram_schmidt(self.latents).flatten(0, 1)
-        state = (self.latents._version, self.latents.data_ptr(), self.latents.device, self.latents.dtype)
+        # Weights made in inference mode, as inside ComfyUI, count no versions: only new storage is noticed.
+        version = 0 if self.latents.is_inference() else self.latents._version
+        state = (version, self.latents.data_ptr(), self.latents.device, self.latents.dtype)
         if self._kept is None or self._kept[0] != state:
             self._kept = (state, gram_schmidt(self.latents).flatten(0, 1))
         return self._kept[1]
 
     def rotate(self, keys_LD: Tensor) -> Tensor:
         """Give each key its position by RoPE."""
-        groups, vectors = self.config.shape
+        _, vectors = self.config.shape
         index = torch.arange(len(keys_LD), device=keys_LD.device)
         if self.config.axis == "unified":
             half = keys_LD.shape[1] // 2
@@ -80,7 +85,10 @@ def gram_schmidt(vectors_GLD: Tensor) -> Tensor:
 
 
 def rope(x_LD: Tensor, index_L: Tensor, *, base: float = 10000.0) -> Tensor:
-    """Rotate each pair of channels (i, i + D/2) by index * base^(-2i/D). Source: RoFormer, in its half-split form."""
+    """Rotate each pair of channels (i, i + D/2) by index * base^(-2i/D).
+
+    Source:   RoFormer, in its half-split form
+    """
     half = x_LD.shape[-1] // 2
     frequency = base ** (-torch.arange(half, device=x_LD.device, dtype=torch.float32) / half)
     angle = index_L.float()[:, None] * frequency

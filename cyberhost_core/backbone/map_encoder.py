@@ -2,8 +2,9 @@
 
     map -> (unshuffle) -> 3x3 conv -> { 3x3 conv, strided 3x3 conv } per level -> 3x3 conv that starts at zero
 
-Source: CyberHost section 3.1 (both pose encoders share this architecture but for the first layer), 3.2 (the hand encoder:
-"a structure similar to the Pose Encoder but with deeper blocks"); layout and names of the public relatives' PoseGuider.
+Source: CyberHost section 3.1 (both pose encoders share this architecture but for the first layer), 3.2 (the
+hand encoder: "a structure similar to the Pose Encoder but with deeper blocks"); layout and names of the
+public relatives' PoseGuider.
 """
 
 from torch import Tensor, nn
@@ -16,7 +17,8 @@ from .ops import Ops, zero_init
 class MapEncoderConfig(Config):
     """Sizes; each width but the last is followed by a stride of 2.
 
-    patch > 1 folds patch x patch pixels into channels first: small models on CPU cannot afford full-size convolutions.
+    patch > 1 folds patch x patch pixels into channels first: small models on CPU cannot afford full-size
+    convolutions.
     """
 
     channels_in: int = 3
@@ -28,7 +30,8 @@ class MapEncoderConfig(Config):
 class MapEncoder(nn.Module):
     """Encode maps to features of the U-Net's first width.
 
-    Shapes:   (N, 3, Y, X) in 0..1 -> (N, channels_out, Y / stride, X / stride), stride = patch * 2^(widths - 1)
+    Shapes:   (N, 3, Y, X) in 0..1 -> (N, channels_out, Y / stride, X / stride), stride =
+              patch * 2^(widths - 1)
     """
 
     def __init__(self, config: MapEncoderConfig, channels_out: int, *, ops: Ops) -> None:
@@ -63,7 +66,7 @@ class HandEncoder(nn.Module):
     def __init__(self, config: MapEncoderConfig, token_dim: int, *, ops: Ops) -> None:
         super().__init__()
         self.encoder = MapEncoder(config, token_dim, ops=ops)
-        # Unlike a map's, a descriptor's output must not start at zero: keys and values of zero would get no gradient.
+        # Unlike a map's, a descriptor's output must not start at zero: zero keys and values get no gradient.
         nn.init.kaiming_normal_(self.encoder.conv_out.weight)
         self.norm = ops.LayerNorm(token_dim)
 

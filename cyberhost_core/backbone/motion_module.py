@@ -1,13 +1,15 @@
-"""The motion module: attention over time at every position of the picture, with frames of the previous segment in front.
+"""The motion module: attention over time at every position, with frames of the previous segment in front.
 
-    [M motion frames | F frames] -> group norm per frame -> linear -> { attention, attention, feed-forward } -> linear
-    -> drop the M -> + input
+    [M motion frames | F frames] -> group norm per frame -> linear -> { attention, attention, feed-forward }
+    -> linear -> drop the M -> + input
 
-Source: AnimateDiff v2 (layout and names as diffusers writes them); CyberHost section 3.1 (motion features join the latent
-features "in the temporal dimension to share the temporal module").
-Reads:    the motion features are the ReferenceNet's norm1 outputs at the same site, as in Hallo; the clip keeps positions
-          M.. when there are no motion frames, so that the first segment is not a special case for it.
-Departs:  from diffusers' AnimateDiff port, whose group norm pools over frames; ours is per frame, as the original's.
+Source: AnimateDiff v2 (layout and names as diffusers writes them); CyberHost section 3.1 (motion features
+join the latent features "in the temporal dimension to share the temporal module").
+Reads:    the motion features are the ReferenceNet's norm1 outputs at the same site, as in Hallo; the clip
+          keeps positions M.. when there are no motion frames, so that the first segment is not a special case
+          for it.
+Departs:  from diffusers' AnimateDiff port, whose group norm pools over frames; ours is per frame, as the
+          original's.
 """
 
 import math
@@ -35,7 +37,7 @@ class MotionModuleConfig(Config):
     def slot(self) -> str:
         return "motion_modules"
 
-    def runs_at(self, site: Site) -> bool:
+    def runs_at(self, _site: Site) -> bool:
         return True
 
     def build(self, site: Site, ops: Ops) -> "MotionModule":
@@ -67,7 +69,9 @@ class MotionModule(nn.Module):
             motion_BMCHW = motion.transpose(2, 3).unflatten(3, size).to(x_NCHW.dtype)
             x_BFCHW = torch.cat([motion_BMCHW, x_BFCHW], dim=1)
         h = self.norm(x_BFCHW.flatten(0, 1)).unflatten(0, (clips, -1))
-        h_NFD = h.flatten(3).permute(0, 3, 1, 2).flatten(0, 1)  # one sequence of frames per position of a clip
+        h_NFD = (
+            h.flatten(3).permute(0, 3, 1, 2).flatten(0, 1)
+        )  # one sequence of frames per position of a clip
         h_NFD = self.transformer_blocks[0](self.proj_in(h_NFD), start=self.first_position - motion_frames)
         h_NFD = self.proj_out(h_NFD[:, motion_frames:])
         h = h_NFD.unflatten(0, (clips, -1)).permute(0, 2, 3, 1).unflatten(3, size)
@@ -75,6 +79,8 @@ class MotionModule(nn.Module):
 
 
 class _TemporalBlock(nn.Module):
+    positions: Tensor
+
     def __init__(self, config: MotionModuleConfig, width: int, ops: Ops) -> None:
         super().__init__()
         self.norm1 = ops.LayerNorm(width)
@@ -95,5 +101,7 @@ class _TemporalBlock(nn.Module):
 
 def sinusoidal(length: int, width: int) -> Tensor:
     """Build sinusoidal positions with sines and cosines interleaved, (length, width). Source: AnimateDiff."""
-    angle = torch.arange(length)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
+    angle = torch.arange(length)[:, None] * torch.exp(
+        torch.arange(0, width, 2) * (-math.log(10000.0) / width)
+    )
     return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width]

@@ -1,6 +1,7 @@
 """The layer classes and the attention call that every part of the backbone is built from.
 
-Plain torch here; a host passes its own, so that its offloading, low-precision weights, LoRA and attention kernels work.
+Plain torch here; a host passes its own, so that its offloading, low-precision weights, LoRA and attention
+kernels work.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
+# The order of arguments is the host's: any attention function of ComfyUI fits.
 Attention = Callable[[Tensor, Tensor, Tensor, int], Tensor]
 
 
-def fused_attention(q_NSD: Tensor, k_NTD: Tensor, v_NTD: Tensor, heads: int) -> Tensor:
+def fused_attention(q_NSD: Tensor, k_NTD: Tensor, v_NTD: Tensor, heads: int) -> Tensor:  # noqa: PLR0917
     """Attend with torch's fused kernel: the faster one for sampling.
 
     Shapes:   queries (N, S, D), keys and values (N, T, D) -> (N, S, D); D is split over the heads
@@ -23,7 +25,7 @@ def fused_attention(q_NSD: Tensor, k_NTD: Tensor, v_NTD: Tensor, heads: int) -> 
     return nnf.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
 
-def matmul_attention(q_NSD: Tensor, k_NTD: Tensor, v_NTD: Tensor, heads: int) -> Tensor:
+def matmul_attention(q_NSD: Tensor, k_NTD: Tensor, v_NTD: Tensor, heads: int) -> Tensor:  # noqa: PLR0917
     """Attend by two matrix products: the faster one for training on a CPU, whose fused backward is slow."""
     q, k, v = (_split_heads(x, heads) for x in (q_NSD, k_NTD, v_NTD))
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)

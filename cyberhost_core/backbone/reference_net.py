@@ -1,10 +1,10 @@
-"""The ReferenceNet: a copy of the 2D U-Net that reads the reference picture and the motion frames once per segment.
+"""The ReferenceNet: a copy of the 2D U-Net that reads reference picture and motion frames once per segment.
 
-Source: CyberHost section 3.1 (after AnimateAnyone): its features join the denoiser's self-attention (reference) and its
-motion modules (motion frames). A skeleton map of the reference, encoded, is added after conv_in (section 3.3,
-"pose-aligned reference feature").
-Reads:    run at timestep 0; a feature is norm1's output, keyed by module path, as in all public relatives; the last norm
-          and convolution are not built, because nobody reads their output.
+Source: CyberHost section 3.1 (after AnimateAnyone): its features join the denoiser's self-attention
+(reference) and its motion modules (motion frames). A skeleton map of the reference, encoded, is added after
+conv_in (section 3.3, "pose-aligned reference feature").
+Reads:    run at timestep 0; a feature is norm1's output, keyed by module path, as in all public relatives;
+          the last norm and convolution are not built, because nobody reads their output.
 """
 
 import torch

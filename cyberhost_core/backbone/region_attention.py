@@ -1,17 +1,18 @@
-"""The region attention module (RAM): what all hands share, what this person's hands look like, and where hands are.
+"""The region attention module (RAM): what all hands share, what this person's look like, and where they are.
 
     x -> queries -> attention to L_spa -+
                  -> attention to L_temp +-> F_latent -+
                  -> attention to R(I_r) ----> F_id ---+-> * M_pred -> + x
     x -> convolutions -> sigmoid -> M_pred
 
-Source: CyberHost section 3.2, equations 2-5; sizes in appendix E; the parts that table 1, table 5 and table 6 remove are
-entries of the configuration: a missing bank, an identity width of 0, a shorter list of sites.
-Reads:    one query projection serves both banks (eq. 3 writes one Q); the identity attention has its own. Where the paper
-          is silent: layer norm before the queries, 8 heads, outputs start at zero so that a fresh RAM changes nothing.
+Source: CyberHost section 3.2, equations 2-5; sizes in appendix E; the parts that table 1, table 5 and table 6
+remove are entries of the configuration: a missing bank, an identity width of 0, a shorter list of sites.
+Reads:    one query projection serves both banks (eq. 3 writes one Q); the identity attention has its own.
+          Where the paper is silent: layer norm before the queries, 8 heads, outputs start at zero so that a
+          fresh RAM changes nothing.
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -60,17 +61,19 @@ class RegionAttention(nn.Module):
         self.region, self.path = config.region, site.path(config.slot)
         self.norm = ops.LayerNorm(site.channels)
         self.mask_predictor = MaskPredictor(site.channels, config.mask_width, ops)
-        self.attentions = nn.ModuleList()
+        # Named, not numbered: a part keeps its names in a system that lacks another.
+        self.attentions = nn.ModuleDict()
         if config.banks:
-            self.attentions.append(_BankAttention(config, site.channels, ops))
+            self.attentions["latent"] = _BankAttention(config, site.channels, ops)
         if config.identity_dim:
-            self.attentions.append(_IdentityAttention(config, site.channels, ops))
+            self.attentions["identity"] = _IdentityAttention(config, site.channels, ops)
 
     def forward(self, x_NCHW: Tensor, conditions: Conditions) -> Tensor:
         logits_N1HW = self.mask_predictor(x_NCHW)
         conditions.taps.put("mask", self.path, logits_N1HW)
         n_NSC = self.norm(x_NCHW.flatten(2).transpose(1, 2))
-        refined = sum((attend(n_NSC, conditions) for attend in self.attentions), torch.zeros_like(n_NSC))
+        parts = self.attentions.values()
+        refined = sum((attend(n_NSC, conditions) for attend in parts), torch.zeros_like(n_NSC))
         refined_NCHW = refined.transpose(1, 2).unflatten(2, x_NCHW.shape[2:])
         out = x_NCHW + refined_NCHW * logits_N1HW.sigmoid()  # eq. 5
         conditions.taps.put(self.region, self.path, out)
@@ -94,20 +97,20 @@ class _BankAttention(nn.Module):
 
     def __init__(self, config: RegionAttentionConfig, channels: int, ops: Ops) -> None:
         super().__init__()
-        self.heads, self.attention = config.heads, ops.attention
-        self.to_q = ops.Linear(channels, config.width, bias=False)
-        self.banks = nn.ModuleList([LatentsBank(bank, config.width) for bank in config.banks])
-        self.to_k = nn.ModuleList([ops.Linear(config.width, config.width, bias=False) for _ in config.banks])
-        self.to_v = nn.ModuleList([ops.Linear(config.width, config.width, bias=False) for _ in config.banks])
-        self.to_out = zero_init(ops.Linear(config.width, channels))
+        self.heads, self.attention, width = config.heads, ops.attention, config.width
+        self.to_q = ops.Linear(channels, width, bias=False)
+        self.banks = nn.ModuleDict({bank.axis: LatentsBank(bank, width) for bank in config.banks})
+        self.to_k = nn.ModuleDict({axis: ops.Linear(width, width, bias=False) for axis in self.banks})
+        self.to_v = nn.ModuleDict({axis: ops.Linear(width, width, bias=False) for axis in self.banks})
+        self.to_out = zero_init(ops.Linear(width, channels))
 
-    def forward(self, n_NSC: Tensor, conditions: Conditions) -> Tensor:
+    def forward(self, n_NSC: Tensor, _conditions: Conditions) -> Tensor:
         # The banks know no frame and no picture, so all tokens are queries of one attention.
         q = self.to_q(n_NSC).flatten(0, 1)[None]
         latent = torch.zeros_like(q)
-        for bank, to_k, to_v in zip(self.banks, self.to_k, self.to_v, strict=True):
+        for axis, bank in cast("dict[str, LatentsBank]", self.banks).items():
             basis = bank()
-            k, v = bank.rotate(to_k(basis)), to_v(basis)
+            k, v = bank.rotate(self.to_k[axis](basis)), self.to_v[axis](basis)
             latent = latent + self.attention(q, k[None], v[None], self.heads)
         return self.to_out(latent)[0].view_as(n_NSC)
 

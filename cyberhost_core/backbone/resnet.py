@@ -1,6 +1,7 @@
 """Residual convolutions with a time embedding, and the two layers that change resolution.
 
-Frames are rows, so that group norm takes its statistics per frame (as AnimateDiff and all public relatives do).
+Frames are rows, so that group norm takes its statistics per frame (as AnimateDiff and all public relatives
+do).
 """
 
 from torch import Tensor, nn
@@ -13,7 +14,9 @@ from .ops import Ops
 class ResnetBlock(nn.Module):
     """Convolve twice around the time embedding, with a skip. Source: diffusers ResnetBlock2D, same names."""
 
-    def __init__(self, channels_in: int, channels: int, *, embedding_dim: int, norm_groups: int, ops: Ops) -> None:
+    def __init__(
+        self, channels_in: int, channels: int, *, embedding_dim: int, norm_groups: int, ops: Ops
+    ) -> None:
         super().__init__()
         self.norm1 = ops.GroupNorm(norm_groups, channels_in, eps=1e-5)
         self.conv1 = ops.Conv2d(channels_in, channels, 3, padding=1)

@@ -18,7 +18,7 @@ class Site:
 
     @property
     def name(self) -> str:
-        """Path that names the site itself, as in "down_blocks.0.1"; mid_block's only site is "mid_block.0"."""
+        """Path that names the site itself, as in "down_blocks.0.1"; mid_block has one site, "mid_block.0"."""
         return f"{self.block}.{self.index}"
 
     def path(self, slot: str) -> str:

@@ -1,11 +1,12 @@
 """The spatial transformer: attention inside a frame, to the reference, to image tokens and to sound.
 
-    group norm -> 1x1 conv -> block { the layers that the system lists, each a residual } -> 1x1 conv -> + input
+    group norm -> 1x1 conv -> block { the listed layers, each a residual } -> 1x1 conv -> + input
 
-Source: CyberHost section 3.1 (reference features share the self-attention, audio enters by a further cross-attention);
-parameter names are diffusers' Transformer2DModel with norm_audio / attn_audio added.
+Source: CyberHost section 3.1 (reference features share the self-attention, audio enters by a further
+cross-attention); parameter names are diffusers' Transformer2DModel with norm_audio / attn_audio added.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
@@ -72,7 +73,7 @@ class SpatialTransformerConfig(Config):
     def slot(self) -> str:
         return "attentions"
 
-    def runs_at(self, site: Site) -> bool:
+    def runs_at(self, _site: Site) -> bool:
         return True
 
     def build(self, site: Site, ops: Ops) -> "SpatialTransformer":
@@ -103,7 +104,8 @@ class TransformerBlock(nn.Module):
 
     def __init__(self, config: SpatialTransformerConfig, *, site: Site, ops: Ops) -> None:
         super().__init__()
-        self.layers = [_LAYERS[layer.kind](self, layer, config.heads, site, ops) for layer in config.layers]
+        place = _Place(config.heads, site, ops)
+        self.layers = [_LAYERS[layer.kind](self, layer, place) for layer in config.layers]
 
     def forward(self, x_NSD: Tensor, conditions: Conditions) -> Tensor:
         for layer in self.layers:
@@ -111,13 +113,30 @@ class TransformerBlock(nn.Module):
         return x_NSD
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a layer is built, and of what."""
+
+    heads: int
+    site: Site
+    ops: Ops
+
+    @property
+    def path(self) -> str:
+        return self.site.path("attentions")
+
+    def norm(self) -> nn.Module:
+        return self.ops.LayerNorm(self.site.channels)
+
+    def attention(self, context_dim: int) -> CrossAttention:
+        return CrossAttention(self.site.channels, context_dim=context_dim, heads=self.heads, ops=self.ops)
+
+
 class _SelfAttention:
-    def __init__(
-        self, block: nn.Module, config: SelfAttentionConfig, heads: int, site: Site, ops: Ops
-    ) -> None:
-        self.path = site.path("attentions")
-        self.norm = block.norm1 = ops.LayerNorm(site.channels)
-        self.attn = block.attn1 = CrossAttention(site.channels, context_dim=site.channels, heads=heads, ops=ops)
+    def __init__(self, block: nn.Module, _config: SelfAttentionConfig, place: _Place) -> None:
+        self.path = place.path
+        self.norm = block.norm1 = place.norm()
+        self.attn = block.attn1 = place.attention(place.site.channels)
 
     def residual(self, x_NSD: Tensor, conditions: Conditions) -> Tensor:
         n = self.norm(x_NSD)
@@ -131,7 +150,7 @@ class _SelfAttention:
         return self._mixed(n, own, conditions)
 
     def _mixed(self, n_NSD: Tensor, own: tuple[Tensor, Tensor], conditions: Conditions) -> Tensor:
-        # A row without a reference attends to itself only: zero tokens would still take a share of its softmax.
+        # A row without a reference attends to itself only: zeros would still take a share of its softmax.
         having = conditions.rows_with_reference(n_NSD.device)
         out = torch.empty_like(n_NSD, dtype=own[0].dtype)
         k, v = (x[having] for x in self._extended(own, conditions))
@@ -150,11 +169,9 @@ class _SelfAttention:
 
 
 class _ReferenceResidual:
-    def __init__(
-        self, block: nn.Module, config: ReferenceResidualConfig, heads: int, site: Site, ops: Ops
-    ) -> None:
-        self.path = site.path("attentions")
-        self.project = block.reference_residual = zero_init(ops.Linear(site.channels, site.channels))
+    def __init__(self, block: nn.Module, _config: ReferenceResidualConfig, place: _Place) -> None:
+        self.path, channels = place.path, place.site.channels
+        self.project = block.reference_residual = zero_init(place.ops.Linear(channels, channels))
 
     def residual(self, x_NSD: Tensor, conditions: Conditions) -> Tensor:
         if self.path not in conditions.reference:
@@ -166,10 +183,10 @@ class _ReferenceResidual:
 
 
 class _ImageTokens:
-    def __init__(self, block: nn.Module, config: ImageTokensConfig, heads: int, site: Site, ops: Ops) -> None:
-        self.path = site.path("attentions")
-        self.norm = block.norm2 = ops.LayerNorm(site.channels)
-        self.attn = block.attn2 = CrossAttention(site.channels, context_dim=config.token_dim, heads=heads, ops=ops)
+    def __init__(self, block: nn.Module, config: ImageTokensConfig, place: _Place) -> None:
+        self.path = place.path
+        self.norm = block.norm2 = place.norm()
+        self.attn = block.attn2 = place.attention(config.token_dim)
 
     def residual(self, x_NSD: Tensor, conditions: Conditions) -> Tensor:
         tokens_BRD = conditions.image_BRD
@@ -180,13 +197,10 @@ class _ImageTokens:
 
 
 class _InlineAudio:
-    def __init__(self, block: nn.Module, config: InlineAudioConfig, heads: int, site: Site, ops: Ops) -> None:
-        self.path = site.path("attentions")
-        self.scale = config.scale
-        self.norm = block.norm_audio = ops.LayerNorm(site.channels)
-        self.attn = block.attn_audio = CrossAttention(
-            site.channels, context_dim=config.token_dim, heads=heads, ops=ops
-        )
+    def __init__(self, block: nn.Module, config: InlineAudioConfig, place: _Place) -> None:
+        self.path, self.scale = place.path, config.scale
+        self.norm = block.norm_audio = place.norm()
+        self.attn = block.attn_audio = place.attention(config.token_dim)
         zero_init(self.attn.to_out)
 
     def residual(self, x_NSD: Tensor, conditions: Conditions) -> Tensor:
@@ -196,11 +210,11 @@ class _InlineAudio:
 
 
 class _FeedForward:
-    def __init__(self, block: nn.Module, config: FeedForwardConfig, heads: int, site: Site, ops: Ops) -> None:
-        self.norm = block.norm3 = ops.LayerNorm(site.channels)
-        self.ff = block.ff = FeedForward(site.channels, ops=ops)
+    def __init__(self, block: nn.Module, _config: FeedForwardConfig, place: _Place) -> None:
+        self.norm = block.norm3 = place.norm()
+        self.ff = block.ff = FeedForward(place.site.channels, ops=place.ops)
 
-    def residual(self, x_NSD: Tensor, conditions: Conditions) -> Tensor:
+    def residual(self, x_NSD: Tensor, _conditions: Conditions) -> Tensor:
         return self.ff(self.norm(x_NSD))
 
 

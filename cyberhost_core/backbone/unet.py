@@ -2,11 +2,11 @@
 
     conv_in -> + map -> down blocks -> mid block -> up blocks -> norm, silu, conv_out
 
-Source: Stable Diffusion's U-Net with diffusers' names; CyberHost section 3.1 adds what the layers add. The same class, with
-only spatial transformers listed, is the ReferenceNet.
+Source: Stable Diffusion's U-Net with diffusers' names; CyberHost section 3.1 adds what the layers add. The
+same class, with only spatial transformers listed, is the ReferenceNet.
 """
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 from pydantic import Field
@@ -66,12 +66,26 @@ class UNet(nn.Module):
         self.time_embedding = TimeEmbedding(first, config.embedding_dim, ops=ops)
         down, up = _plan(config)
         self.down_blocks = nn.ModuleList(
-            Block(config, f"down_blocks.{i}", stage=i, widths_in=down[i], resize=Downsample if i < stages - 1 else None, ops=ops)
+            Block(
+                config,
+                f"down_blocks.{i}",
+                stage=i,
+                widths_in=down[i],
+                resize=Downsample if i < stages - 1 else None,
+                ops=ops,
+            )
             for i in range(stages)
         )
         self.mid_block = MidBlock(config, ops=ops)
         self.up_blocks = nn.ModuleList(
-            Block(config, f"up_blocks.{i}", stage=stages - 1 - i, widths_in=up[i], resize=Upsample if i < stages - 1 else None, ops=ops)
+            Block(
+                config,
+                f"up_blocks.{i}",
+                stage=stages - 1 - i,
+                widths_in=up[i],
+                resize=Upsample if i < stages - 1 else None,
+                ops=ops,
+            )
             for i in range(stages)
         )
         self.output = has_output
@@ -85,16 +99,19 @@ class UNet(nn.Module):
         h = self.conv_in(x_NCHW)
         h = h + conditions.map_NCHW.to(h.dtype)
         skips = [h]
-        for block in self.down_blocks:
+        for block in cast("list[Block]", self.down_blocks):
             h = block.down(h, skips, conditions)
         h = self.mid_block(h, conditions)
-        for block in self.up_blocks:
+        for block in cast("list[Block]", self.up_blocks):
             h = block.up(h, skips, conditions)
         return self.conv_out(nnf.silu(self.conv_norm_out(h))) if self.output else h
 
 
 class Block(nn.Module):
-    """One resolution of the way down or up: a resnet and the listed layers per site, then a change of resolution."""
+    """One resolution of the way down or up: per site a resnet and the listed layers, then a resize."""
+
+    downsamplers: nn.ModuleList
+    upsamplers: nn.ModuleList
 
     def __init__(
         self,
@@ -109,8 +126,10 @@ class Block(nn.Module):
         super().__init__()
         channels = config.channels[stage]
         listed = config.layers if config.attention_stages[stage] else config.plain_layers
-        self.resnets = nn.ModuleList(_resnet(config, width, channels, ops) for width in widths_in)
-        self.order = _attach(self, config, path, channels=channels, count=len(widths_in), listed=listed, ops=ops)
+        self.resnets = nn.ModuleList(_resnet(config, width, channels, ops=ops) for width in widths_in)
+        self.order = _attach(
+            self, config, path, channels=channels, count=len(widths_in), listed=listed, ops=ops
+        )
         slot = "downsamplers" if resize is Downsample else "upsamplers"
         self.resize = resize and slot
         if resize:
@@ -119,7 +138,7 @@ class Block(nn.Module):
     def down(self, h: Tensor, skips: list[Tensor], conditions: Conditions) -> Tensor:
         """Run downwards, keeping a skip connection after every site and after the stride."""
         for index, resnet in enumerate(self.resnets):
-            h = _run(self, index, resnet(h, conditions), conditions)
+            h = _run(self, index, resnet(h, conditions), conditions=conditions)
             skips.append(h)
         if self.resize:
             h = self.downsamplers[0](h)
@@ -129,7 +148,9 @@ class Block(nn.Module):
     def up(self, h: Tensor, skips: list[Tensor], conditions: Conditions) -> Tensor:
         """Run upwards, taking back one skip connection per site."""
         for index, resnet in enumerate(self.resnets):
-            h = _run(self, index, resnet(torch.cat([h, skips.pop()], dim=1), conditions), conditions)
+            h = _run(
+                self, index, resnet(torch.cat([h, skips.pop()], dim=1), conditions), conditions=conditions
+            )
         if self.resize:
             h = self.upsamplers[0](h, tuple(skips[-1].shape[2:]))
         return h
@@ -141,11 +162,13 @@ class MidBlock(nn.Module):
     def __init__(self, config: UNetConfig, *, ops: Ops) -> None:
         super().__init__()
         channels = config.channels[-1]
-        self.resnets = nn.ModuleList(_resnet(config, channels, channels, ops) for _ in range(2))
-        self.order = _attach(self, config, "mid_block", channels=channels, count=1, listed=config.layers, ops=ops)
+        self.resnets = nn.ModuleList(_resnet(config, channels, channels, ops=ops) for _ in range(2))
+        self.order = _attach(
+            self, config, "mid_block", channels=channels, count=1, listed=config.layers, ops=ops
+        )
 
     def forward(self, h: Tensor, conditions: Conditions) -> Tensor:
-        h = _run(self, 0, self.resnets[0](h, conditions), conditions)
+        h = _run(self, 0, self.resnets[0](h, conditions), conditions=conditions)
         return self.resnets[1](h, conditions)
 
 
@@ -153,14 +176,15 @@ def sites(config: UNetConfig) -> list[Site]:
     """List the sites that carry the full list of layers, in the order in which they run."""
     down, up = _plan(config)
     last = len(config.channels) - 1
-    found: list[Site] = []
-    for i, widths in enumerate(down):
-        found += _sites(config, f"down_blocks.{i}", config.channels[i], len(widths)) if config.attention_stages[i] else []
-    found += _sites(config, "mid_block", config.channels[-1], 1)
-    for i, widths in enumerate(up):
-        stage = last - i
-        found += _sites(config, f"up_blocks.{i}", config.channels[stage], len(widths)) if config.attention_stages[stage] else []
-    return found
+    places = [(f"down_blocks.{i}", i, len(widths)) for i, widths in enumerate(down)]
+    places.append(("mid_block", last, 1))
+    places += [(f"up_blocks.{i}", last - i, len(widths)) for i, widths in enumerate(up)]
+    return [
+        site
+        for path, stage, count in places
+        if path == "mid_block" or config.attention_stages[stage]
+        for site in _sites(config, path, channels=config.channels[stage], count=count)
+    ]
 
 
 def _plan(config: UNetConfig) -> tuple[list[list[int]], list[list[int]]]:
@@ -180,15 +204,21 @@ def _plan(config: UNetConfig) -> tuple[list[list[int]], list[list[int]]]:
     return down, up
 
 
-def _resnet(config: UNetConfig, channels_in: int, channels: int, ops: Ops) -> ResnetBlock:
+def _resnet(config: UNetConfig, channels_in: int, channels: int, *, ops: Ops) -> ResnetBlock:
     return ResnetBlock(
         channels_in, channels, embedding_dim=config.embedding_dim, norm_groups=config.norm_groups, ops=ops
     )
 
 
-def _sites(config: UNetConfig, path: str, channels: int, count: int) -> list[Site]:
+def _sites(config: UNetConfig, path: str, *, channels: int, count: int) -> list[Site]:
     return [
-        Site(block=path, index=index, channels=channels, embedding_dim=config.embedding_dim, norm_groups=config.norm_groups)
+        Site(
+            block=path,
+            index=index,
+            channels=channels,
+            embedding_dim=config.embedding_dim,
+            norm_groups=config.norm_groups,
+        )
         for index in range(count)
     ]
 
@@ -203,11 +233,11 @@ def _attach(
     listed: tuple[SiteLayerConfig, ...],
     ops: Ops,
 ) -> tuple[str, ...]:
-    """Build the listed layers into the block, one dictionary per slot keyed by site number; return the slots in order."""
+    """Build the listed layers into the block, per slot a dictionary by site number; return the slots."""
     for layer in listed:
         built = {
             str(site.index): layer.build(site, ops)
-            for site in _sites(config, path, channels, count)
+            for site in _sites(config, path, channels=channels, count=count)
             if layer.runs_at(site)
         }
         if built:
@@ -215,7 +245,7 @@ def _attach(
     return tuple(layer.slot for layer in listed if hasattr(block, layer.slot))
 
 
-def _run(block: nn.Module, index: int, h: Tensor, conditions: Conditions) -> Tensor:
+def _run(block: nn.Module, index: int, h: Tensor, *, conditions: Conditions) -> Tensor:
     """Run the layers of one site in order; a layer that is not listed for this site is not there."""
     for slot in block.order:  # type: ignore[union-attr]
         layers = getattr(block, slot)

@@ -1,0 +1,1 @@
+"""One safetensors file per system (`file`), and its eight-bit storage (`packing`)."""

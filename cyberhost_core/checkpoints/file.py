@@ -1,11 +1,12 @@
-"""One checkpoint, one safetensors file: every part of a system under its prefix, everything else in the metadata.
+"""One checkpoint, one safetensors file: every part of a system under its prefix, the rest in the metadata.
 
     denoiser.*  reference_net.*  movement_encoder.*  pose_encoder.*  hand_encoder.*  ...   the system
-    vae.*                                                                                  optional: its autoencoder
-    audio_encoder.*                                                                        optional: a HF wav2vec2
+    vae.*                                        optional: its autoencoder
+    audio_encoder.*                              optional: a HF wav2vec2
 
-Metadata (strings): format, system (SystemSpec), vae and audio_encoder (their configurations), licence, training, all JSON but the
-licence. Only safetensors is read: a pickle can run code, so it is refused and the converter named.
+Metadata (strings): format, system (SystemSpec), vae and audio_encoder (their configurations), licence,
+training, all JSON but the licence. Only safetensors is read: a pickle can run code, so it is refused and the
+converter named.
 """
 
 import json
@@ -48,7 +49,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, eight_bit: bool = False) -> None:
-    """Write a checkpoint; eight_bit packs the weights of all parts but the autoencoder and the audio encoder."""
+    """Write a checkpoint; eight_bit packs all weights but the autoencoder's and the audio encoder's."""
     tensors = checkpoint.model.state_dict()
     stored = pack(tensors) if eight_bit else dict(tensors)
     metadata = {
@@ -70,7 +71,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, eight_bit: bool = Fal
 def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS) -> Checkpoint:
     """Read a checkpoint in float32, in evaluation mode.
 
-    Raises:   CheckpointError: missing, a pickle, truncated, foreign, of a newer format, or weights that do not fit
+    Raises:   CheckpointError: missing, a pickle, truncated, foreign, of a newer format, or weights that do
+              not fit
     """
     metadata, tensors = _read(path)
     spec = SystemSpec.parse(metadata["system"])
@@ -94,7 +96,9 @@ def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS) -> Checkpoint:
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint at {path}; check the path, or leave it out for the bundled one.")
+        raise CheckpointError(
+            f"There is no checkpoint at {path}; check the path, or leave it out for the bundled one."
+        )
     if path.suffix in (".ckpt", ".pt", ".pth", ".bin", ".pkl"):
         raise CheckpointError(
             f"{path} is a pickle file, which can run code when it is read; a .safetensors file was expected; "
@@ -107,7 +111,8 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path} cannot be read as safetensors ({error}); it is truncated or of another kind: download or copy it again."
+            f"{path} cannot be read as safetensors ({error}); it is truncated or of another kind: "
+            "download or copy it again."
         ) from error
 
 
@@ -132,10 +137,13 @@ def _fill(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     expected = {key: value.shape for key, value in module.state_dict().items()}
     found = {key: value.shape for key, value in state.items()}
     if expected != found:
-        different = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+        different = sorted(
+            key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
+        )
         raise CheckpointError(
-            f"The weights in {path} do not fit its own configuration: {len(different)} names or shapes differ, the first is "
-            f"'{different[0]}'; the file is damaged or was edited: download or train it again."
+            f"The weights in {path} do not fit its own configuration: {len(different)} names or shapes "
+            f"differ, the first is '{different[0]}'; the file is damaged or was edited: "
+            "download or train it again."
         )
     with torch.no_grad():
         module.load_state_dict(dict(state))

@@ -1,6 +1,7 @@
 """Eight-bit storage of weights: one scale per output channel. Loading always gives back floats.
 
-It halves a small bundled file against float16. Vectors, and anything that is not a weight matrix or kernel, stay as they are.
+It halves a small bundled file against float16. Vectors, and anything that is not a weight matrix or kernel,
+stay as they are.
 
     weight (O, ...) -> int8 (O, ...) under its own name, float16 scale (O,) under name + "|scale"
 """
@@ -23,7 +24,9 @@ def pack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         rows = value.float().flatten(1)
         scale = (rows.abs().amax(dim=1) / 127).clamp(min=1e-12).half().clamp(min=6e-8)
-        packed[name] = (rows / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8).view(value.shape)
+        packed[name] = (
+            (rows / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8).view(value.shape)
+        )
         packed[name + SCALE_SUFFIX] = scale
     return packed
 
@@ -35,5 +38,7 @@ def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name.endswith(SCALE_SUFFIX):
             continue
         scale = tensors.get(name + SCALE_SUFFIX)
-        plain[name] = value if scale is None else value.float() * scale.float().view(-1, *[1] * (value.ndim - 1))
+        plain[name] = (
+            value if scale is None else value.float() * scale.float().view(-1, *[1] * (value.ndim - 1))
+        )
     return plain

@@ -34,9 +34,7 @@ def generate(
     ] = None,
     pose_detector: Annotated[
         Path | None,
-        typer.Option(
-            help="Whole-body pose detector (ONNX). [default: the bundled one, with the bundled weights]"
-        ),
+        typer.Option(help="Whole-body pose detector (ONNX). [default: the bundled puppet detector]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same video.")] = 0,
     steps: Annotated[

@@ -16,7 +16,11 @@ import typer
 from ..errors import Cancelled, CyberHostError
 from .demo import demo
 from .doctor import doctor
+from .evaluate import evaluate
 from .generate import generate
+from .parameters import parameters
+from .prepare import prepare
+from .train import train
 
 OK, FAULT, UNUSABLE, CANCELLED = 0, 1, 2, 130
 
@@ -32,6 +36,10 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(generate)
 app.command()(doctor)
+app.command()(parameters)
+app.add_typer(evaluate)
+app.add_typer(prepare)
+app.add_typer(train)
 
 
 @app.callback()

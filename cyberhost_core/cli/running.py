@@ -65,18 +65,15 @@ def animate(
 ) -> "GenerateReport":
     """Run the core on the inputs, with bars and a clean Ctrl-C.
 
-    No checkpoint means the bundled puppet weights, and with them the bundled detector unless one is given.
+    No checkpoint means the bundled puppet weights; no detector, the bundled puppet detector.
 
     Raises:   CyberHostError: whatever the core refuses; Cancelled: Ctrl-C
     """
     from ..pipeline import generate  # here and not above: torch takes seconds, and --help should not
 
-    if checkpoint is None:
-        checkpoint = bundled.require(bundled.CHECKPOINT)
-        pose_detector = pose_detector or bundled.require(bundled.POSE_DETECTOR)
     with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as on_progress:
         return generate(
-            checkpoint,
+            checkpoint or bundled.require(bundled.CHECKPOINT),
             image_YXC=inputs.image_YXC,
             sound=inputs.sound,
             out_path=inputs.out,
@@ -89,9 +86,10 @@ def animate(
 
 def summary(report: "GenerateReport") -> str:
     """Say in one line what was written."""
+    memory = "" if report.peak_memory_mb is None else f", peak memory {report.peak_memory_mb:.0f} MB"
     return (
         f"{report.path}: {report.frames} frames in {report.seconds:.1f} s "
-        f"({report.seconds_per_frame:.2f} s per frame, peak memory {report.peak_memory_mb:.0f} MB)"
+        f"({report.seconds_per_frame:.2f} s per frame{memory})"
     )
 
 

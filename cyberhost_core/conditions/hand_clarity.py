@@ -13,16 +13,13 @@ from torch.nn.functional import conv2d, pad
 from ..types import Pose
 from .regions import HAND_CROP_PX, crop_and_resize, enclosing_boxes
 
-NEUTRAL_ABSOLUTE = (
-    25.0  # between the clear hands of figure 13 (24.50, 31.45); for a hand that a clip never shows
-)
+NEUTRAL_ABSOLUTE = 25.0  # for a hand that a clip never shows; figure 13's clear hands: 24.50, 31.45
 NEUTRAL_RELATIVE = 1.0
 PIVOT_PERCENTILE = 90
 
 _LUMA = torch.tensor([0.299, 0.587, 0.114])  # grey from RGB, ITU-R BT.601, as OpenCV weighs it
-_LAPLACIAN = torch.tensor(
-    [[2.0, 0.0, 2.0], [0.0, -8.0, 0.0], [2.0, 0.0, 2.0]]
-)  # cv2.Laplacian with ksize = 3
+# cv2.Laplacian's kernel with ksize = 3
+_LAPLACIAN = torch.tensor([[2.0, 0.0, 2.0], [0.0, -8.0, 0.0], [2.0, 0.0, 2.0]])
 
 
 def hand_clarity(
@@ -38,9 +35,9 @@ def hand_clarity(
               absolute left, absolute right, relative left, relative right
     Units:    absolute: grey levels (0..255 scale), >= 0; relative: ratio to the clip's 90th percentile
     Source:   CyberHost (ICLR 2025) section 3.3, appendix D, algorithm 1, figure 13
-    Reads:    algorithm 1 swaps the words relative and absolute; we follow the text of appendix D and figure
-              13. "resized to a fixed resolution 128x128": the box itself, not a square around it. The
-              percentile is interpolated between frames, and taken over the frames that show the hand
+    Reads:    algorithm 1 swaps the words relative and absolute; we follow the text of appendix D and
+              figure 13. "resized to a fixed resolution 128x128": the box itself, not a square around it.
+              The percentile is interpolated between frames, and taken over the frames that show the hand
     """
     left_F = absolute_clarity(images_FYXC, pose.left_hand_FKC)
     right_F = absolute_clarity(images_FYXC, pose.right_hand_FKC)

@@ -1,0 +1,1 @@
+"""Noise schedules, prediction types, samplers (`schedule`) and dual guidance (`guidance`)."""

@@ -3,8 +3,9 @@
     e = e(null) + s_ref (e(ref) - e(null)) + s_audio (e(ref, audio) - e(ref))
 
 Source: CyberHost appendix E (scales 2.5 and 4.5; "specific implementation can be referenced in" DreamPose).
-Reads:    the null pass drops reference features, identity tokens and the reference's pose, and hears zeros; movement map,
-          clarity and motion frames stay in all passes. ComfyUI's DualCFGGuider "regular" is the same formula.
+Reads:    the null pass drops reference features, identity tokens and the reference's pose, and hears zeros;
+          movement map, clarity and motion frames stay in all passes. ComfyUI's DualCFGGuider "regular" is the
+          same formula.
 """
 
 from collections.abc import Sequence

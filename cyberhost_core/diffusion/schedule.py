@@ -4,7 +4,8 @@
     epsilon: the noise    sample: x_0    v_prediction: alpha_t noise - sigma_t x_0
 
 Schedulers are diffusers'; this file only builds them from a ScheduleSpec and converts predictions.
-Source: CyberHost equation 1 (epsilon); zero terminal SNR and v prediction after Lin et al. 2023, as the public relatives use.
+Source: CyberHost equation 1 (epsilon); zero terminal SNR and v prediction after Lin et al. 2023, as the
+public relatives use.
 """
 
 from typing import Any, Literal
@@ -70,12 +71,10 @@ def make_scheduler(spec: ScheduleSpec) -> Any:
 
     Raises:   ConfigError: the sampler is not one of SAMPLERS
     """
-    from diffusers import (
-        DDIMScheduler,
-        DPMSolverMultistepScheduler,
-        EulerDiscreteScheduler,
-        UniPCMultistepScheduler,
-    )
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
     shared: dict[str, Any] = {
         "num_train_timesteps": TRAIN_STEPS,
@@ -100,7 +99,8 @@ def make_scheduler(spec: ScheduleSpec) -> Any:
 def _without_cosine(settings: dict[str, Any]) -> dict[str, Any]:
     if settings["beta_schedule"] == "squaredcos_cap_v2":
         raise ConfigError(
-            "The sampler 'euler' does not know this checkpoint's cosine schedule; choose ddim, dpmpp_2m or unipc."
+            "The sampler 'euler' does not know this checkpoint's cosine schedule; "
+            "choose ddim, dpmpp_2m or unipc."
         )
     return settings
 
@@ -108,7 +108,8 @@ def _without_cosine(settings: dict[str, Any]) -> dict[str, Any]:
 def latent_noise(seed: int, frames: range, shape: tuple[int, int, int]) -> Tensor:
     """Draw the noise of some frames of a video: it belongs to the absolute frame.
 
-    So the same frame gets the same noise whatever the segment length, and a regenerated frame gets its own again.
+    So the same frame gets the same noise whatever the segment length, and a regenerated frame gets its own
+    again.
 
     Shapes:   (len(frames), C, h, w) = (len(frames), *shape), float32, on the CPU
     """

@@ -21,7 +21,8 @@ _CHUNK_SAMPLES = 1024  # one AAC frame
 class SoundTrack:
     """Feed a sound to an open video file up to a given time, so that it is never encoded far ahead.
 
-    The samples are those of the Sound: same rate if it is in AAC_RATES_HZ, same channels up to two, same length.
+    The samples are those of the Sound: same length, same channels up to two,
+    same rate if it is in AAC_RATES_HZ.
     """
 
     def __init__(self, container: OutputContainer, sound: Sound) -> None:

@@ -1,9 +1,9 @@
 """Clarity: how sharp are the hands of a clip?
 
-    frames --pose detector--> hand boxes -> 128 x 128 grey -> Laplacian -> standard deviation -> mean of the clip
+    frames --pose detector--> hand boxes -> 128 x 128 grey -> Laplacian -> deviation -> mean of the clip
 
-The measure is the one that the model is conditioned on (conditions.hand_clarity), so a model that obeys its control
-must move it.
+The measure is the one that the model is conditioned on (conditions.hand_clarity), so a model that obeys its
+control must move it.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Controls: does more of what is asked for give more of what is measured?
 
-    levels asked for x clips -> measured values --Spearman--> of the clips' mean, and the mean over single clips
+    clips x levels asked for -> measured values --Spearman--> of the clips' mean; of each clip, averaged
 
 Used for the movement map (box size against range) and for hand clarity (asked against measured sharpness).
 """
@@ -16,8 +16,9 @@ from .statistics import spearman
 class Obedience:
     """Hold how well a control is obeyed.
 
-    Units:    of_means, per_clip -1..1; 1: every step up of the control raises the measured value. of_means takes
-              the mean over clips first; per_clip is the mean over the single clips, and so feels their noise
+    Units:    of_means, per_clip -1..1; 1: every step up of the control raises the measured value. of_means
+              takes the mean over clips first; per_clip is the mean over the single clips, and so feels their
+              noise
     """
 
     of_means: float

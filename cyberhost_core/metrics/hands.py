@@ -17,8 +17,8 @@ from ..types import SEEN, Pose
 class HandScore:
     """Hold what the detector sees of both hands of one clip.
 
-    Units:    hkc: mean confidence 0..1, higher is better; hkv_px: px of the pose's canvas, higher is livelier;
-              presence 0..1: mean share of frames, over both hands, that show the hand
+    Units:    hkc: mean confidence 0..1, higher is better; hkv_px: px of the pose's canvas, higher is
+              livelier; presence 0..1: mean share of frames, over both hands, that show the hand
     """
 
     hkc: float
@@ -33,9 +33,9 @@ def hand_score(pose: Pose) -> HandScore:
     Units:    see HandScore
     Source:   CyberHost (ICLR 2025) section 4.1, "Hand Keypoint Confidence" and "Hand Keypoint Variance"
     Reads:    HKV, "the standard deviation of hand keypoint coordinates within a video segment": of x and of y
-              over time, per keypoint, then the mean over axes and keypoints. Unseen points are left out of it,
-              since their coordinates are noise; a point seen in fewer than two frames adds none. HKC is over all
-              points, seen or not
+              over time, per keypoint, then the mean over axes and keypoints. Unseen points are left out of
+              it, since their coordinates are noise; a point seen in fewer than two frames adds none. HKC is
+              over all points, seen or not
     Departs:  one value per clip, not per segment of unknown length
     """
     hands = (pose.left_hand_FKC, pose.right_hand_FKC)

@@ -1,7 +1,7 @@
 """Identity: is it still the same person, and is it this one rather than another?
 
-    face of every frame --ArcFace-like network--> cosine to the reference's face vector   --+
-    colours of every frame --8 x 8 x 8 histogram--> overlap with the reference's colours  --+--> sum = likeness
+    face of every frame --ArcFace-like network--> cosine to the reference's face vector  --+
+    colours of every frame --8 x 8 x 8 histogram--> overlap with the reference's colours --+--> sum = likeness
     likeness to the own reference > likeness to every other reference?
 
 The face vector alone is CSIM. It sees nothing of hair, clothes and background, which the colours do.
@@ -24,7 +24,8 @@ FACE_DIM = 512
 class Looks:
     """Hold what a picture or a clip looks like.
 
-    Shapes:   face_FD (F, 512), rows of length 1, or of 0 where no face is seen; colours_FB (F, 512), rows sum to 1
+    Shapes:   face_FD (F, 512), rows of length 1, or of 0 where no face is seen; colours_FB (F, 512), rows sum
+              to 1
     """
 
     face_FD: np.ndarray

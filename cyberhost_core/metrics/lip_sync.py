@@ -25,8 +25,8 @@ RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 class LipSync:
     """Hold the lip sync of one clip.
 
-    Units:    correlation -1..1 at lag 0, higher is better; best_lag_frames: the lag of the highest correlation,
-              above 0 when the lips come late; seen_share 0..1 of the frames
+    Units:    correlation -1..1 at lag 0, higher is better; best_lag_frames: the lag of the highest
+              correlation, above 0 when the lips come late; seen_share 0..1 of the frames
     """
 
     correlation: float

@@ -12,8 +12,8 @@ _CPU_INFO = Path("/proc/cpuinfo")
 def describe_machine() -> str:
     """Name the processor, how many cores and threads are used, and the versions that matter for speed."""
     return (
-        f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads, "
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+        f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} "
+        f"threads, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     )
 
 

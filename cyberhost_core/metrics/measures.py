@@ -1,11 +1,11 @@
 """Measures: what the bench reads off its clips, one number per name.
 
-    Footage (clips of one stage) --> lip sync, hands, movement, clarity, identity, likeness, seams --> {name: number}
+    Footage (clips of one stage) --> lips, hands, movement, clarity, identity, pixels, seams -> {name: number}
 
 The same function runs on the model's footage and on true renders. None: this footage cannot answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +32,8 @@ _LOOK_EVERY = 3  # neighbouring frames look alike; a face vector costs as much a
 class Footage:
     """Hold what one stage shot.
 
-    Units:    base: one clip per actor; movement: per actor one clip per box, small to large; clarity: per actor one
-              clip per level, low to high
+    Units:    base: one clip per actor; movement: per actor one clip per box, small to large; clarity: per
+              actor one clip per level, low to high
     """
 
     base: list[Clip]
@@ -45,24 +45,26 @@ def measure(
     footage: Footage,
     *,
     portraits: Sequence[Looks],
-    openings: Sequence[np.ndarray],
+    voices: Mapping[str, np.ndarray],
     kept: int,
     face_identity: DescribesFace,
 ) -> Numbers:
     """Take every measure of one stage's footage.
 
-    Shapes:   portraits: looks of the reference of each base clip, in order; openings: true opening (F,) of each base
-              clip's whole voice, in order; kept: frames that come from each segment
+    Shapes:   portraits: looks of the reference of each base clip, in order; voices: true opening (F,) of
+              every utterance by name, at least two; kept: frames that come from each segment
     """
     clips = footage.base
     return {
-        **_lips(clips, openings),
+        **_lips(clips, voices),
         **_hands(clips),
         **_movement(footage.movement),
         **_clarity(footage.clarity),
         **_identity(clips, portraits, face_identity=face_identity),
         **_pixels(clips),
-        "seam_ratio": _mean([seam_ratio(clip.frames_FYXC, kept=kept) for clip in clips if len(clip.pose) > kept]),
+        "seam_ratio": _mean(
+            [seam_ratio(clip.frames_FYXC, kept=kept) for clip in clips if len(clip.pose) > kept]
+        ),
     }
 
 
@@ -76,16 +78,15 @@ def skin_third(luminance: float) -> str:
     return SKIN_THIRDS[min(int(luminance * 3), 2)]
 
 
-def _lips(clips: Sequence[Clip], openings: Sequence[np.ndarray]) -> Numbers:
+def _lips(clips: Sequence[Clip], voices: Mapping[str, np.ndarray]) -> Numbers:
     measured = [mouth_opening(clip.pose.face_FKC) for clip in clips]
+    names = [clip.actor.utterance.name for clip in clips]
     synced = [
-        lip_sync(lips_F, opening_F[: len(lips_F)]) for lips_F, opening_F in zip(measured, openings, strict=True)
+        lip_sync(lips_F, voices[own][: len(lips_F)]) for lips_F, own in zip(measured, names, strict=True)
     ]
-    voices = {clip.actor.utterance.name: opening_F for clip, opening_F in zip(clips, openings, strict=True)}
     shuffled = [
-        shuffled_lip_sync(lips_F, [voices[name] for name in voices if name != clip.actor.utterance.name])
-        for lips_F, clip in zip(measured, clips, strict=True)
-        if len(voices) > 1
+        shuffled_lip_sync(lips_F, [voices[name] for name in voices if name != own])
+        for lips_F, own in zip(measured, names, strict=True)
     ]
     thirds = [skin_third(clip.actor.identity.skin_luminance) for clip in clips]
     return {
@@ -126,7 +127,9 @@ def _movement(clips_by_box: Sequence[Sequence[Clip]]) -> Numbers:
 
 
 def _clarity(clips_by_level: Sequence[Sequence[Clip]]) -> Numbers:
-    sharpness_NL = np.array([[hand_sharpness(clip.frames_FYXC, clip.pose) for clip in row] for row in clips_by_level])
+    sharpness_NL = np.array(
+        [[hand_sharpness(clip.frames_FYXC, clip.pose) for clip in row] for row in clips_by_level]
+    )
     obeyed = obedience(np.arange(sharpness_NL.shape[1]), sharpness_NL)
     return {
         "clarity_obedience": obeyed.of_means,
@@ -143,7 +146,9 @@ def _identity(clips: Sequence[Clip], portraits: Sequence[Looks], *, face_identit
     own = [row[number] for number, row in enumerate(table)]
     others = [like for number, row in enumerate(table) for other, like in enumerate(row) if other != number]
     return {
-        "identity_nearest": _mean([float(own_is_nearest(row, own=number)) for number, row in enumerate(table)]),
+        "identity_nearest": _mean(
+            [float(own_is_nearest(row, own=number)) for number, row in enumerate(table)]
+        ),
         "csim": _mean([like.face for like in own]),
         "csim_others": _mean([like.face for like in others]),
         "colours": _mean([like.colours for like in own]),

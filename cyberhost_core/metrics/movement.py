@@ -1,7 +1,7 @@
 """Movement: does the body stay inside the box that was asked for, and use more room when it is given more?
 
-    box of the movement map -----------------------------+--> share of frames inside
-    frames --pose detector--> thorax point, frame by frame +--> range --(several boxes)--> Spearman
+box of the movement map -----------------------------+--> share of frames inside
+frames --pose detector--> thorax point, frame by frame +--> range --(several boxes)--> Spearman
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ _MIDDLE_PERCENTILES = (5, 95)  # one lost point must not count as a leap
 class Movement:
     """Hold where the thorax went in one clip.
 
-    Units:    inside_share 0..1, higher is better; range_px: diagonal of the box that holds the middle 90 % of its
-              places, on each axis, in px of the pose's canvas; 0 for a thorax that is never seen
+    Units:    inside_share 0..1, higher is better; range_px: diagonal of the box that holds the middle 90 % of
+              its places, on each axis, in px of the pose's canvas; 0 for a thorax that is never seen
     """
 
     inside_share: float

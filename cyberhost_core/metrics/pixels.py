@@ -5,8 +5,6 @@ the reference picture. A still background flatters both numbers: use them to com
 """
 
 import numpy as np
-import torch
-from torch.nn.functional import conv2d
 
 PEAK = 255.0
 SIGMA_PX, RADIUS_PX = 1.5, 5  # an 11 x 11 window
@@ -30,26 +28,30 @@ def psnr(frames_FYXC: np.ndarray, reference_YXC: np.ndarray) -> np.ndarray:
 def ssim(frames_FYXC: np.ndarray, reference_YXC: np.ndarray) -> np.ndarray:
     """Measure the structural similarity of every frame.
 
-    Shapes:   frames_FYXC (F, Y, X, 3) uint8, sides of 11 px or more; reference_YXC (Y, X, 3) uint8; result (F,)
+    Shapes:   frames_FYXC (F, Y, X, 3) uint8, sides of 11 px or more; reference_YXC (Y, X, 3) uint8; result
+              (F,)
     Units:    -1..1; 1: equal
     Source:   Wang et al. 2004, equation 13: Gaussian window 11 x 11, sigma 1.5, K1 = 0.01, K2 = 0.03
     Reads:    the mean over the three colour channels and over windows wholly inside the picture
     """
-    x = torch.from_numpy(np.ascontiguousarray(frames_FYXC)).permute(0, 3, 1, 2).double()
-    y = torch.from_numpy(np.ascontiguousarray(reference_YXC)).permute(2, 0, 1)[None].double()
+    x = frames_FYXC.transpose(0, 3, 1, 2).astype(np.float64)
+    y = reference_YXC.transpose(2, 0, 1)[None].astype(np.float64)
     mean_x, mean_y = _blurred(x), _blurred(y)
     variance_x, variance_y = _blurred(x * x) - mean_x**2, _blurred(y * y) - mean_y**2
     covariance = _blurred(x * y) - mean_x * mean_y
     light = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
     structure = (2 * covariance + _C2) / (variance_x + variance_y + _C2)
-    return (light * structure).mean(dim=(1, 2, 3)).numpy()
+    return (light * structure).mean(axis=(1, 2, 3))
 
 
-def _blurred(x_NCYX: torch.Tensor) -> torch.Tensor:
+def _blurred(x_NCYX: np.ndarray) -> np.ndarray:
     """Weigh with the Gaussian window wherever it fits."""
-    offsets = torch.arange(-RADIUS_PX, RADIUS_PX + 1, dtype=torch.float64)
-    window = torch.exp(-0.5 * (offsets / SIGMA_PX) ** 2)
-    window = window / window.sum()
-    planes = x_NCYX.flatten(0, 1)[:, None]
-    planes = conv2d(conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-    return planes[:, 0].unflatten(0, x_NCYX.shape[:2])
+    rows, columns = x_NCYX.shape[-2:]
+    return _windows(rows) @ x_NCYX @ _windows(columns).T
+
+
+def _windows(length: int) -> np.ndarray:
+    """Write the window's every place along one axis as the rows of a matrix (length - 10, length)."""
+    distance = np.arange(length) - np.arange(RADIUS_PX, length - RADIUS_PX)[:, None]
+    weights = np.exp(-0.5 * (distance / SIGMA_PX) ** 2) * (np.abs(distance) <= RADIUS_PX)
+    return weights / weights.sum(axis=1, keepdims=True)

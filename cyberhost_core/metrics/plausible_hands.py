@@ -2,10 +2,11 @@
 
     gestures of the puppets' hand skeleton --> some thousand hands, each about its own middle = library
     detected hand --best turn, size, place (Umeyama)--> every library hand --> the nearest few
+        (by all points, and by all but those of one finger)
                   --fit again to the points that fit--> share of finger points within 3 px of a real hand's
 
-It flatters: a hand is 28 px long, so that 3 px are much to a fist, and a detector that was taught on hands sees
-one in many a smear. Points that are 2 px off at random still score 0.8, points at random score 0.2.
+It flatters: a hand is 28 px long, so that 3 px are much to a fist, and a detector that was taught on hands
+sees one in many a smear. Points that are 2 px off at random still score 0.8, points at random score 0.2.
 """
 
 from dataclasses import dataclass
@@ -24,8 +25,12 @@ SIZE_RANGE = (0.9, 1.12)  # of the standard puppet's hand: puppets' own sizes an
 LIBRARY_PERFORMANCES, LIBRARY_FRAMES, BEAT_EVERY = 80, 240, 11
 _KEEP_EVERY = 4  # neighbouring frames show almost the same hand
 _FPS = 25
-_NEAREST, _REFITS = 16, 2
+_NEAREST, _REFITS = 8, 2
 _FINGERS = slice(1, HAND_POINTS)  # all but the wrist
+# Points to find hands by: all, and all but one finger, because one lost finger would pull the fit away.
+_LOOKS = np.ones((6, HAND_POINTS), dtype=bool)
+for _finger in range(5):
+    _LOOKS[1 + _finger, 1 + 4 * _finger : 5 + 4 * _finger] = False
 
 
 @dataclass(frozen=True)
@@ -41,19 +46,22 @@ class Similarity:
     shift: np.ndarray
 
 
-def plausible_share(pose: Pose) -> float | None:
+def plausible_share(pose: Pose) -> float:
     """Give the share of finger points that lie where some real hand would have them.
 
-    Every hand that is seen counts, with all of its 20 finger points; a point that is not seen is not plausible.
-    None when no frame shows a hand (whether hands are there is hands.presence).
+    Every hand that is seen counts, with all of its 20 finger points; a point that is not seen is not
+    plausible. How often hands are seen is another measure (hands.HandScore.presence), but a clip that never
+    shows one has 0.
 
     Shapes:   pose of F frames
     Units:    0..1, higher is better
     Source:   ours; the fit is Umeyama 1991 in two dimensions, without reflection
     """
-    fits = [plausible_points(getattr(pose, f"{side}_hand_FKC"), side=side, height=pose.height) for side in SIDES]
+    fits = [
+        plausible_points(getattr(pose, f"{side}_hand_FKC"), side=side, height=pose.height) for side in SIDES
+    ]
     fingers = np.concatenate(fits)[:, _FINGERS]
-    return float(fingers.mean()) if len(fingers) else None
+    return float(fingers.mean()) if len(fingers) else 0.0
 
 
 def plausible_points(hand_FKC: np.ndarray, *, side: Side, height: int) -> np.ndarray:
@@ -64,11 +72,15 @@ def plausible_points(hand_FKC: np.ndarray, *, side: Side, height: int) -> np.nda
     """
     seen_FK = hand_FKC[..., 2] >= SEEN
     shown_F = seen_FK.mean(axis=1) >= 0.5
-    hands_NK = _complex(hand_FKC[shown_F, :, :2] / height)
-    library_LK, seen_NK = hand_library(side), seen_FK[shown_F]
+    hands_NK, seen_NK = _complex(hand_FKC[shown_F, :, :2] / height), seen_FK[shown_F]
+    library_LK = hand_library(side)
+    looked_at_MNK = seen_NK & _LOOKS[:, None]
+    nearest_MNL = np.stack([nearest_hands(hands_NK, look_NK, library_LK) for look_NK in looked_at_MNK])
     fits = np.zeros(hands_NK.shape, dtype=bool)
-    for number, candidates in enumerate(nearest_hands(hands_NK, seen_NK, library_LK)):
-        fits[number] = _most_points(hands_NK[number], seen_NK[number], library_LK[candidates])
+    for number, hand_K in enumerate(hands_NK):
+        candidates = library_LK[nearest_MNL[:, number].reshape(-1)]
+        looks = np.repeat(looked_at_MNK[:, number], _NEAREST, axis=0)
+        fits[number] = _most_points(hand_K, seen_NK[number], candidates_LK=candidates, looks_LK=looks)
     return fits
 
 
@@ -96,8 +108,8 @@ def hand_library(side: Side) -> np.ndarray:
 def nearest_hands(hands_NK: np.ndarray, seen_NK: np.ndarray, library_LK: np.ndarray) -> np.ndarray:
     """Find the library hands with the least squared distance after the best turn, size and place.
 
-    Shapes:   hands_NK (N, 21) complex; seen_NK (N, 21) bool; library_LK (L, 21) complex; result (N, 16) indices,
-              nearest first
+    Shapes:   hands_NK (N, 21) complex; seen_NK (N, 21) bool; library_LK (L, 21) complex; result (N, 8)
+              indices, nearest first
     """
     seen = seen_NK.astype(np.float64)
     count_N1 = seen.sum(axis=1, keepdims=True)
@@ -108,14 +120,17 @@ def nearest_hands(hands_NK: np.ndarray, seen_NK: np.ndarray, library_LK: np.ndar
     match_NL = np.abs(centred @ library_LK.conj().T)  # the best turn makes the product real
     scale_NL = np.clip(match_NL / np.maximum(size_NL, 1e-12), *SIZE_RANGE)
     error_NL = own_N1 - 2 * scale_NL * match_NL + scale_NL**2 * size_NL
-    return np.argsort(error_NL, axis=1)[:, :_NEAREST]
+    some = np.argpartition(error_NL, _NEAREST, axis=1)[:, :_NEAREST]
+    order = np.argsort(np.take_along_axis(error_NL, some, axis=1), axis=1)
+    return np.take_along_axis(some, order, axis=1)
 
 
 def fit_similarity(source_LK: np.ndarray, target_K: np.ndarray, *, weights_LK: np.ndarray) -> Similarity:
-    """Fit turn, size and place of each source to the target by weighted least squares, sizes kept in SIZE_RANGE.
+    """Fit turn, size (inside SIZE_RANGE) and place of each source to the target by weighted least squares.
 
-    Shapes:   source_LK (L, K), target_K (K,) complex; weights_LK (L, K), some above 0 in every row; result (L, 1)
-    Source:   Umeyama 1991, equations 39-41; in the plane, complex numbers make turn and size one division
+    Shapes:   source_LK (L, K), target_K (K,) complex; weights_LK (L, K), some above 0 in every row; result
+              (L, 1)
+    Source:   Umeyama 1991; in the plane, complex numbers make turn and size one division
     """
     share = weights_LK / weights_LK.sum(axis=1, keepdims=True)
     source_middle = (share * source_LK).sum(axis=1, keepdims=True)
@@ -128,12 +143,11 @@ def fit_similarity(source_LK: np.ndarray, target_K: np.ndarray, *, weights_LK: n
     return Similarity(factor, target_middle - factor * source_middle)
 
 
-def _most_points(hand_K: np.ndarray, seen_K: np.ndarray, candidates_LK: np.ndarray) -> np.ndarray:
-    """Fit every candidate, then again to the points that it fits; keep the one with most points.
-
-    Least squares alone lets one lost finger pull the whole hand away from the others.
-    """
-    weights_LK = np.broadcast_to(seen_K, candidates_LK.shape).astype(np.float64)
+def _most_points(
+    hand_K: np.ndarray, seen_K: np.ndarray, *, candidates_LK: np.ndarray, looks_LK: np.ndarray
+) -> np.ndarray:
+    """Fit each candidate to the points it was found by, then to those that fit; keep the one with most."""
+    weights_LK = looks_LK.astype(np.float64)
     best = np.zeros(len(hand_K), dtype=bool)
     for _ in range(1 + _REFITS):
         fit = fit_similarity(candidates_LK, hand_K, weights_LK=weights_LK)

@@ -1,7 +1,7 @@
 """What a bench found, as rows: for people a table, for programs JSON.
 
-    measure          value    target    ok    true renders   note
-    lip sync          0.78   >= 0.75   yes           0.93   ...
+measure          value    target    ok    true renders   note
+lip sync          0.78   >= 0.75   yes           0.93   ...
 """
 
 import json
@@ -22,7 +22,9 @@ class Target:
 
     def is_met(self, value: float) -> bool:
         """Compare; the bound itself is good enough."""
-        return value >= self.bound - _ROUNDING if self.sense == "at least" else value <= self.bound + _ROUNDING
+        return (
+            value >= self.bound - _ROUNDING if self.sense == "at least" else value <= self.bound + _ROUNDING
+        )
 
     def __str__(self) -> str:
         return f"{'>=' if self.sense == 'at least' else '<='} {self.bound:g}"
@@ -32,8 +34,9 @@ class Target:
 class Row:
     """Hold one measured value.
 
-    Units:    name: stable, for programs; label: for people, with the unit; value, ceiling: None when it could not be
-              measured; ceiling: the same measure on true renders; passed: None without a target
+    Units:    name: stable, for programs; label: for people, with the unit; value, ceiling: None when it could
+              not be measured; ceiling: the same measure on true renders; passed: None when there is nothing
+              to judge
     """
 
     name: str
@@ -83,9 +86,9 @@ def make_row(
     ceiling: float | None = None,
     comment: str = "",
 ) -> Row:
-    """Judge a value by its target. What could not be measured has not reached its target."""
+    """Judge a value by its target, if there is one and the value could be measured."""
     known, bound = _known(value), _known(ceiling)
-    passed = None if target is None else known is not None and target.is_met(known)
+    passed = target.is_met(known) if target is not None and known is not None else None
     return Row(
         name=name, label=label, value=known, ceiling=bound, target=str(target) if target else None,
         passed=passed, comment=comment,
@@ -116,7 +119,14 @@ def number_text(value: float | None) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     judged = {True: "yes", False: "NO", None: ""}[row.passed]
-    return (row.label, number_text(row.value), row.target or "", judged, number_text(row.ceiling), row.comment)
+    return (
+        row.label,
+        number_text(row.value),
+        row.target or "",
+        judged,
+        number_text(row.ceiling),
+        row.comment,
+    )
 
 
 def _known(value: float | None) -> float | None:

@@ -5,9 +5,10 @@
 
 For wav2vec2-base: (12 + 2) x 768 = 10752.
 
-Long sounds keep memory flat. The convolutions run piece by piece and equal the whole exactly, since the
-only part that looks further than its neighbours is one normalisation over time, whose mean and variance are
-gathered first. The transformer looks everywhere; it runs on 20 s at a time with 5 s of context on both sides.
+Long sounds keep working memory flat. The convolutions run piece by piece and equal the whole up to
+rounding, since the only part that looks further than its neighbours is one normalisation over time, whose
+mean and variance are gathered first. The transformer looks everywhere; it runs on 20 s at a time with 5 s of
+context on both sides.
 """
 
 from collections.abc import Iterator
@@ -34,8 +35,7 @@ _VARIANCE_FLOOR = 1e-7  # wav2vec2's feature extractor
 class SpeechFeatures:
     """Turn sounds into wav2vec2 features.
 
-    Units:    chunk_secs: what the transformer keeps per run; context_secs: what it hears on both sides of
-              that
+    Units:    chunk_secs: what the transformer keeps per run; context_secs: what it hears besides, per side
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class SpeechFeatures:
     def from_state_dict(cls, state: dict[str, Tensor], config: dict[str, Any]) -> "SpeechFeatures":
         """Build from weights and a Hugging Face configuration that may hold `do_normalize` (default True).
 
-        Raises:   CheckpointError: the weights do not fit the configuration; MissingExtraError: no
-                  transformers
+        Raises:   CheckpointError: the weights do not fit the configuration
+                  MissingExtraError: transformers is not installed
         """
         return cls(build_wav2vec(state, config), do_normalize=bool(config.get("do_normalize", True)))
 
@@ -64,7 +64,8 @@ class SpeechFeatures:
     def from_folder(cls, folder: str | Path) -> "SpeechFeatures":
         """Build from a downloaded folder: config.json, model.safetensors, preprocessor_config.json.
 
-        Raises:   CheckpointError: a file is missing or unreadable; MissingExtraError: no transformers
+        Raises:   CheckpointError: a file is missing or unreadable
+                  MissingExtraError: transformers is not installed
         """
         return cls.from_state_dict(*read_wav2vec_folder(folder))
 

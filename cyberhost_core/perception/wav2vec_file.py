@@ -65,11 +65,8 @@ def read_wav2vec_folder(folder: str | Path) -> tuple[dict[str, Tensor], dict[str
         state = load_file(weights)
     except SafetensorError as error:
         raise CheckpointError(f"The file {weights} is damaged ({error}); download it again.") from error
-    return state, {
-        "do_normalize": True,
-        **config,
-        **{key: extra[key] for key in ("do_normalize",) if key in extra},
-    }
+    do_normalize = extra.get("do_normalize", config.get("do_normalize", True))
+    return state, {**config, "do_normalize": do_normalize}
 
 
 def _without_masking(config: dict[str, Any]) -> dict[str, Any]:

@@ -61,10 +61,13 @@ def render_performance(
     utterance: Utterance,
     performance: Performance,
     frames: int | None = None,
+    first: int = 0,
     height: int = HEIGHT,
     width: int = WIDTH,
 ) -> PuppetVideo:
     """Render a clip with settings of one's own, for example a movement box of a wanted size.
+
+    first skips that many frames of the sound: lips and gestures still know the whole utterance, as a listener does.
 
     Raises:   ConfigError: the picture is not 4:3 upright, or no frame was asked for
     """
@@ -73,23 +76,25 @@ def render_performance(
             f"A puppet picture of {height} x {width} was asked for; give a height of 4/3 of the width."
         )
     whole = frame_count(len(utterance.wave_T), rate_hz=SPEECH_RATE_HZ, fps=FPS)
-    count = whole if frames is None else frames
+    count = whole - first if frames is None else frames
     if count < 1:
         raise ConfigError(f"{count} frames were asked for; give at least 1, or a sound that is not empty.")
     # Act for the whole sound even when few frames are wanted: a short clip is the beginning of the long one.
-    acted = max(whole, count)
+    acted = max(whole, first + count)
     mouth = mouth_shape(utterance.wave_T, fps=FPS, frames=acted)
     beats = prosody(utterance.wave_T, fps=FPS, frames=acted)
     motion = body_motion(performance, beats=beats, mouth=mouth, fps=FPS)
     hands = gesture(
         performance, beats=beats, offset_F2=motion.offset_F2, hand_size=identity.hand_size, fps=FPS
     )
-    mouth, motion, hands = _first(mouth, count), _first(motion, count), _first(hands, count)
+    span = slice(first, first + count)
+    mouth, motion, hands = _cut(mouth, span), _cut(motion, span), _cut(hands, span)
     pictures, pose = _picture(
         identity, performance, motion=motion, mouth=mouth, hands=hands, height=height, width=width
     )
-    samples = round(count * SPEECH_RATE_HZ / FPS)
-    wave = np.pad(utterance.wave_T[:samples], (0, max(0, samples - len(utterance.wave_T)))).astype(np.float32)
+    begin, samples = (round(n * SPEECH_RATE_HZ / FPS) for n in (first, count))
+    heard = utterance.wave_T[begin : begin + samples]
+    wave = np.pad(heard, (0, samples - len(heard))).astype(np.float32)
     return PuppetVideo(pictures, pose, mouth, wave, hands, identity, performance)
 
 
@@ -110,9 +115,9 @@ def reference_portrait(
     return frames[0], pose
 
 
-def _first(track: Track, frames: int) -> Track:
-    """Keep the first frames of a dataclass of arrays."""
-    return type(track)(*(getattr(track, field.name)[:frames] for field in fields(track)))
+def _cut(track: Track, span: slice) -> Track:
+    """Keep some frames of a dataclass of arrays."""
+    return type(track)(*(getattr(track, field.name)[span] for field in fields(track)))
 
 
 def _picture(

@@ -1,6 +1,7 @@
 """CyberHost: the values of the paper, its ablations, and the tiny twin that ships with the package.
 
-Source: CyberHost (ICLR 2025), section 3, 4.1, appendix A.3, E. What the paper leaves open is decided in docs/decisions.
+Source: CyberHost (ICLR 2025), section 3, 4.1, appendix A.3, E. What the paper leaves open is decided in
+docs/decisions.
 """
 
 from collections.abc import Callable, Iterable
@@ -39,8 +40,8 @@ def talking_head() -> SystemSpec:
 def tiny() -> SystemSpec:
     """The same architecture at a size that two CPU cores train in an evening and a repository can carry.
 
-    Departs:  v prediction with zero terminal SNR; a reference residual beside the reference attention; smaller banks;
-              10 of 12 frames kept per segment
+    Departs:  v prediction with zero terminal SNR; a reference residual beside the reference attention;
+              smaller banks; 10 of 12 frames kept per segment
     """
     banks = (BankConfig(axis="spatial", spatial=48), BankConfig(axis="temporal", temporal=16))
     regions = tuple(
@@ -69,11 +70,14 @@ def tiny() -> SystemSpec:
         ),
         movement_encoder=maps,
         pose_encoder=maps,
+        reference_input=True,
         audio=AudioSpec(feature_dim=384, token_dim=96),
         identity=IdentitySpec(
-            token_dim=64, face_tokens=4, hand_encoder=MapEncoderConfig(patch=4, widths=(32, 48, 64, 64), depth=2)
+            token_dim=64,
+            face_tokens=4,
+            hand_encoder=MapEncoderConfig(patch=4, widths=(32, 48, 64, 64), depth=2),
         ),
-        clarity=ClaritySpec(),
+        clarity=ClaritySpec(unit=15.0, low=(2.4, 2.4, 0.6, 0.6), high=(13.0, 13.0, 1.0, 1.0)),
         schedule=ScheduleSpec(
             prediction="v_prediction", beta_schedule="squaredcos_cap_v2", zero_snr=True, steps=20
         ),
@@ -85,7 +89,9 @@ def tiny() -> SystemSpec:
     )
 
 
-def map_regions(spec: SystemSpec, change: Callable[[RegionAttentionConfig], SiteLayerConfig | None]) -> SystemSpec:
+def map_regions(
+    spec: SystemSpec, change: Callable[[RegionAttentionConfig], SiteLayerConfig | None]
+) -> SystemSpec:
     """Change or drop (None) every RAM of a system."""
     changed: Iterable[SiteLayerConfig | None] = (
         change(layer) if isinstance(layer, RegionAttentionConfig) else layer for layer in spec.unet.layers
@@ -106,7 +112,9 @@ def without_spatial_latents(spec: SystemSpec) -> SystemSpec:
 
 def without_temporal_latents(spec: SystemSpec) -> SystemSpec:
     """Table 1, "w/o Temp. Latents"."""
-    return map_regions(spec, lambda ram: ram.derive(banks=tuple(b for b in ram.banks if b.axis != "temporal")))
+    return map_regions(
+        spec, lambda ram: ram.derive(banks=tuple(b for b in ram.banks if b.axis != "temporal"))
+    )
 
 
 def unified_latents(spec: SystemSpec) -> SystemSpec:

@@ -4,8 +4,8 @@
     last kept latents -> ReferenceNet -> motion frames of the next segment
 
 Source: CyberHost section 3.1 and 4.1 (12 frames, 4 motion frames), appendix E (dual guidance).
-Departs:  `kept` may be smaller than the segment: the last frames, which have no future to lean on, are then made again by the
-          next segment. See docs/decisions.
+Departs:  `kept` may be smaller than the segment: the last frames, which have no future to lean on, are then
+          made again by the next segment. See docs/decisions.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ class SamplingOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """What drives a whole video; `at` cuts out the frames of a segment, holding the last frame beyond the end.
+    """What drives a whole video; `at` cuts out a segment's frames and holds the last frame beyond the end.
 
     Shapes:   audio_FWD; maps_FCYX, F = 1 for a map that stands still; clarity_4
     """
@@ -58,7 +58,7 @@ class Track:
 
 
 @torch.inference_mode()
-def sample_video(
+def sample_video(  # noqa: PLR0917 - read in the order in which they are made
     model: SystemModel, reference: Reference, track: Track, options: SamplingOptions, *, on_step: OnStep
 ) -> Iterator[Tensor]:
     """Yield the latents of a whole video, segment by segment; memory does not grow with length.
@@ -83,7 +83,7 @@ def sample_video(
 
 
 @torch.inference_mode()
-def sample_segment(
+def sample_segment(  # noqa: PLR0917 - as sample_video
     model: SystemModel,
     reference: Reference,
     drive: Drive,
@@ -99,7 +99,7 @@ def sample_segment(
     scheduler = make_scheduler(options.schedule)
     scheduler.set_timesteps(options.schedule.steps)
     weights = options.guidance.weights()
-    conditions = join([_pass(model, reference, drive, name) for name in weights])
+    conditions = join([_pass(model, reference, drive, name=name) for name in weights])
     x = noise_FCHW * scheduler.init_noise_sigma
     for done, timestep in enumerate(scheduler.timesteps):
         on_step(done, len(scheduler.timesteps))
@@ -112,7 +112,7 @@ def sample_segment(
     return x
 
 
-def _pass(model: SystemModel, reference: Reference, drive: Drive, name: str) -> Conditions:
+def _pass(model: SystemModel, reference: Reference, drive: Drive, *, name: str) -> Conditions:
     """Conditions of one guidance pass; see diffusion.guidance for what each drops."""
     heard = drive if name == "full" else replace(drive, audio_BFWD=torch.zeros_like(drive.audio_BFWD))
     return model.conditions(reference, heard, reference_rows=[name != "null"])

@@ -26,7 +26,7 @@ class IdentitySpec(Config):
 
 
 class ClaritySpec(Config):
-    """Hand clarity score: unit in grey levels, and what is asked for at inference, calibrated on the training data."""
+    """Hand clarity score: unit in grey levels; what inference asks for, calibrated on training data."""
 
     unit: float = 50.0
     low: tuple[float, float, float, float] = (5.0, 5.0, 0.2, 0.2)
@@ -34,7 +34,7 @@ class ClaritySpec(Config):
 
 
 class LongVideoSpec(Config):
-    """How a long video is cut: frames per segment, motion frames carried over, frames kept of each segment."""
+    """How a long video is cut: frames per segment, motion frames carried over, frames kept per segment."""
 
     frames: int = 12
     motion_frames: int = 4
@@ -44,13 +44,15 @@ class LongVideoSpec(Config):
 class SystemSpec(Config):
     """Describe one system completely.
 
-    The movement map box at inference is a fraction of the picture's width and height (section 3.3: "of fixed size").
+    The movement map box at inference is a fraction of the picture's width and height (section 3.3: "of fixed
+    size").
     """
 
     name: str
     unet: UNetConfig
     movement_encoder: MapEncoderConfig | None = MapEncoderConfig()
     pose_encoder: MapEncoderConfig | None = MapEncoderConfig()
+    reference_input: bool = False  # the reference's latents also enter beside the noised ones, as channels would
     audio: AudioSpec | None = AudioSpec()
     identity: IdentitySpec = IdentitySpec()
     clarity: ClaritySpec | None = ClaritySpec()

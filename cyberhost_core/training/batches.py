@@ -1,7 +1,7 @@
-"""Make training batches from prepared videos: a pure function of (seed, step, rank), so that a resumed run sees the same.
+"""Make training batches from prepared videos: a pure function of (seed, step, rank), so that runs resume.
 
-    video -> reference frame, clip of F frames, M motion frames before it
-          -> maps, masks, heatmaps (drawn here), windows, scores -> Batch
+video -> reference frame, clip of F frames, M motion frames before it
+      -> maps, masks, heatmaps (drawn here), windows, scores -> Batch
 """
 
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ MAP_KINDS = ("movement", "hands", "skeleton")
 class SamplingConfig(Config):
     """How clips are drawn and which conditions are dropped.
 
-    map_mix: shares of the movement map alone, with hands drawn on it, and the full skeleton instead (appendix E trains
-    these separately; a mixture makes one model for all three). motion_noise: the largest sigma of noise on the motion
-    frames, which at inference are the model's own work.
+    map_mix: shares of the movement map alone, with hands drawn on it, and the full skeleton instead (appendix
+    E trains these separately; a mixture makes one model for all three). motion_noise: the largest sigma of
+    noise on the motion frames, which at inference are the model's own work.
     """
 
     clips: int = 1
@@ -41,16 +41,18 @@ class SamplingConfig(Config):
     drop_audio: float = 0.1
     drop_motion: float = 0.25
     motion_noise: float = 0.0
+    timestep_power: float = 1.0  # t = 1000 u^power, u uniform; below 1 high noise comes more often
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Hold one step's input.
 
-    Shapes:   latents, noise (B, F, C, h, w); motion (B, M, C, h, w), M = 0 when dropped or in stage 1; reference (B, C, h, w);
-              skeleton (B, 3, Y, X); hand_crops (B, 2, 3, 128, 128) and maps (B, F or 1, 3, Y, X) in 0..1; face (B, 512);
-              audio (B, F, window, D); clarity (B, F, 4); masks (B * F, 1, h, w); heatmaps (h, w) -> (B * F, 21, h, w);
-              timestep (B,); reference_rows B booleans
+    Shapes:   latents, noise (B, F, C, h, w); motion (B, M, C, h, w), M = 0 when dropped or in stage 1;
+              reference (B, C, h, w); skeleton (B, 3, Y, X); hand_crops (B, 2, 3, 128, 128) and
+              maps (B, F or 1, 3, Y, X) in 0..1; face (B, 512); audio (B, F, window, D); clarity (B, F, 4);
+              masks (B * F, 1, h, w); heatmaps (h, w) -> (B * F, 21, h, w); timestep (B,); chance (B,) uniform
+              in 0..1, for the 50 % rule of the loss; reference_rows B booleans
     """
 
     latents: Tensor
@@ -67,6 +69,7 @@ class Batch:
     face_mask: Tensor
     heatmaps: dict[tuple[int, int], Tensor]
     timestep: Tensor
+    chance: Tensor
     reference_rows: tuple[bool, ...]
 
     def to(self, device: torch.device) -> "Batch":
@@ -101,24 +104,24 @@ class BatchMaker(Dataset[Batch]):
         self.videos, self.spec, self.config, self.frames = videos, spec, config, frames
         self.motion_frames = spec.long_video.motion_frames if frames > 1 else 0
         self.seed, self.rank, self.world = seed, rank, world
-        shortest = frames + self.motion_frames
-        if len(videos[0]) < shortest:
-            raise StoreError(
-                f"The prepared videos have {len(videos[0])} frames and a clip with its motion frames needs {shortest}; "
-                "prepare longer videos."
-            )
+        _require_length(videos[0], frames + self.motion_frames)
 
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.seed, step, self.rank))
         motion_frames = 0 if rng.random() < self.config.drop_motion else self.motion_frames
         kind = MAP_KINDS[rng.choice(3, p=np.array(self.config.map_mix) / sum(self.config.map_mix))]
         clips = [
-            self._clip(self.videos[int(rng.integers(len(self.videos)))], rng, kind=kind, motion_frames=motion_frames)
+            self._clip(
+                self.videos[int(rng.integers(len(self.videos)))], rng, kind=kind, motion_frames=motion_frames
+            )
             for _ in range(self.config.clips)
         ]
         return self._collate(clips, rng)
 
-    def _clip(self, video: PreparedVideo, rng: np.random.Generator, *, kind: str, motion_frames: int) -> dict[str, Any]:
+    def _clip(
+        self, video: PreparedVideo, rng: np.random.Generator, *, kind: str, motion_frames: int
+    ) -> dict[str, Any]:
+        _require_length(video, self.frames + motion_frames)
         choice = int(rng.integers(len(video.reference_R)))
         start = int(rng.integers(motion_frames, len(video) - self.frames + 1))
         span = slice(start, start + self.frames)
@@ -139,7 +142,10 @@ class BatchMaker(Dataset[Batch]):
             "clarity": torch.from_numpy(video.clarity_F4[span]),
             "hands_mask": hand_masks(pose, height=height, width=width)[:, None],
             "face_mask": face_masks(pose, height=height, width=width)[:, None],
-            "heatmaps": {size: hand_heatmaps(pose, height=size[0], width=size[1]) for size in self._sizes(height, width)},
+            "heatmaps": {
+                size: hand_heatmaps(pose, height=size[0], width=size[1])
+                for size in self._sizes(height, width)
+            },
         }
 
     def _collate(self, clips: Sequence[dict[str, Any]], rng: np.random.Generator) -> Batch:
@@ -158,15 +164,22 @@ class BatchMaker(Dataset[Batch]):
             **{name: torch.stack([clip[name] for clip in clips]) for name in stacked},
             hands_mask=torch.cat([clip["hands_mask"] for clip in clips]),
             face_mask=torch.cat([clip["face_mask"] for clip in clips]),
-            heatmaps={size: torch.cat([clip["heatmaps"][size] for clip in clips]) for size in clips[0]["heatmaps"]},
-            timestep=torch.randint(TRAIN_STEPS, (count,), generator=generator),
+            heatmaps={
+                size: torch.cat([clip["heatmaps"][size] for clip in clips]) for size in clips[0]["heatmaps"]
+            },
+            timestep=self._timesteps(count, generator),
+            chance=torch.rand(count, generator=generator),
             reference_rows=tuple(bool(kept) for kept in ~drop_reference),
         )
+
+    def _timesteps(self, count: int, generator: torch.Generator) -> Tensor:
+        drawn = torch.rand(count, generator=generator) ** self.config.timestep_power
+        return (drawn * TRAIN_STEPS).long().clamp(max=TRAIN_STEPS - 1)
 
     def _maps(self, whole: Pose, clip: Pose, rng: np.random.Generator, *, kind: str) -> Tensor:
         if kind == "skeleton":
             return draw_skeleton(clip)
-        # The box bounds the whole video, not the 12 frames of the clip: at inference one box holds for all segments.
+        # The box bounds the whole video, not the 12 frames of the clip: one box holds for all segments later.
         box = movement_box(whole, growth=rng.uniform(*GROWTH_RANGE))
         movement = draw_movement_map(box, height=whole.height, width=whole.width)
         return draw_hands_on(movement, clip) if kind == "hands" else movement[None]
@@ -186,3 +199,11 @@ class BatchMaker(Dataset[Batch]):
             height, width = (height + 1) // 2, (width + 1) // 2
             sizes.append((height, width))
         return sizes
+
+
+def _require_length(video: PreparedVideo, frames: int) -> None:
+    if len(video) < frames:
+        raise StoreError(
+            f"A prepared video has {len(video)} frames and a clip with its motion frames needs {frames}; "
+            "prepare longer videos."
+        )

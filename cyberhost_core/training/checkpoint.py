@@ -1,11 +1,11 @@
-"""Save and resume a training run bit-exactly, in safetensors only: weights, EMA weights, optimizer moments, step."""
+"""Save and resume a training run bit-exactly, in safetensors only: weights, EMA, optimizer moments, step."""
 
 import json
 import os
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -25,32 +25,53 @@ def save_run(
     metadata = {"format": "cyberhost-run-1", "step": str(step), "config": config}
     half_written = path.with_suffix(".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.detach().clone().contiguous() for key, value in tensors.items()}, half_written, metadata)
+    save_file(
+        {key: value.detach().clone().contiguous() for key, value in tensors.items()}, half_written, metadata
+    )
     os.replace(half_written, path)
 
 
-def load_run(path: Path, *, module: nn.Module, ema: nn.Module, optimizer: torch.optim.Optimizer, config: str) -> int:
+def load_run(
+    path: Path, *, module: nn.Module, ema: nn.Module, optimizer: torch.optim.Optimizer, config: str
+) -> int:
     """Restore a run into freshly built parts; return the number of steps done.
 
-    Raises:   CheckpointError: not a run file, or one of a run with another configuration
+    Raises:   CheckpointError: not a run file, damaged, or one of a run with another configuration or system
     """
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if metadata.get("format") != "cyberhost-run-1":
-            raise CheckpointError(f"{path} is not a training run; give the run.safetensors of an earlier training.")
-        if json.loads(metadata["config"]) != json.loads(config):
+    metadata, groups = _read(path)
+    if json.loads(metadata["config"]) != json.loads(config):
+        raise CheckpointError(
+            f"The run in {path} was started with another configuration; resume with the same command, "
+            "or train into another folder."
+        )
+    for part, prefix in ((module, "weights."), (ema, "ema.")):
+        if part.state_dict().keys() != groups[prefix].keys():
             raise CheckpointError(
-                f"The run in {path} was started with another configuration; resume with the same command, "
-                "or train into another folder."
+                f"The run in {path} trains a system with other parts than this one; "
+                "resume with the same command, or train into another folder."
             )
-        groups: dict[str, dict[str, Tensor]] = {prefix: {} for prefix in _PREFIXES}
-        for key in file.keys():  # noqa: SIM118 - a safetensors file is no mapping
-            prefix = next(prefix for prefix in _PREFIXES if key.startswith(prefix))
-            groups[prefix][key.removeprefix(prefix)] = file.get_tensor(key)
-    module.load_state_dict(groups["weights."])
-    ema.load_state_dict(groups["ema."])
+        part.load_state_dict(groups[prefix])
     _load_optimizer(optimizer, groups["optimizer."])
     return int(metadata["step"])
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Tensor]]]:
+    groups: dict[str, dict[str, Tensor]] = {prefix: {} for prefix in _PREFIXES}
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != "cyberhost-run-1":
+                raise CheckpointError(
+                    f"{path} is not a training run; give the run.safetensors of an earlier training."
+                )
+            for key in file.keys():  # noqa: SIM118 - a safetensors file is no mapping
+                prefix = next(prefix for prefix in _PREFIXES if key.startswith(prefix))
+                groups[prefix][key.removeprefix(prefix)] = file.get_tensor(key)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"The training run {path} cannot be read ({error}); restore it, or train into another folder."
+        ) from error
+    return metadata, groups
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -1,8 +1,8 @@
 """The training losses of section 3: local enhancement supervision and the mask losses.
 
-    L_les = (1 + alpha M_hand + alpha M_face) * L + 1/N sum_i || H_i - H^_i ||^2          (equation 6)
-    with 50 % probability and only when t < 500 (section 3.2), else plain L
-    + 0.005 * MSE(M_pred, M_gt) for hands + 0.001 * the same for the face (appendix E)
+L_les = (1 + alpha M_hand + alpha M_face) * L + 1/N sum_i || H_i - H^_i ||^2          (equation 6)
+with 50 % probability and only when t < 500 (section 3.2), else plain L
++ 0.005 * MSE(M_pred, M_gt) for hands + 0.001 * the same for the face (appendix E)
 """
 
 from collections.abc import Mapping
@@ -30,14 +30,18 @@ class LossConfig(Config):
 
 
 class HeatmapHeads(nn.Module):
-    """Predict hand-keypoint heatmaps from the feature after each hand RAM. Training only; never in a checkpoint's inference part.
+    """Predict hand-keypoint heatmaps from the feature after each hand RAM; in training only.
 
     Shapes:   path -> feature (N, C, h, w) to path -> (N, 21, h, w)
     """
 
     def __init__(self, unet: UNetConfig, *, width: int = 32) -> None:
         super().__init__()
-        hands = [layer for layer in unet.layers if isinstance(layer, RegionAttentionConfig) and layer.region == "hands"]
+        hands = [
+            layer
+            for layer in unet.layers
+            if isinstance(layer, RegionAttentionConfig) and layer.region == "hands"
+        ]
         self.heads = nn.ModuleDict(
             {
                 _key(site.path(layer.slot)): nn.Sequential(
@@ -67,8 +71,8 @@ def local_enhancement_loss(
 ) -> tuple[Tensor, Tensor]:
     """Equation 6: the reweighted squared error, and the mean heatmap error over the N hand RAMs.
 
-    Shapes:   error prediction - target; masks 0..1; heatmaps path -> (N, 21, h, w); heatmap_gt (h, w) -> (N, 21, h, w);
-              enhanced_N booleans: which rows take part (the 50 % rule and t < 500)
+    Shapes:   error prediction - target; masks 0..1; heatmaps path -> (N, 21, h, w); heatmap_gt (h, w) -> (N,
+              21, h, w); enhanced_N booleans: which rows take part (the 50 % rule and t < 500)
     Reads:    || . ||^2 is the mean over keypoints and cells, so that the term does not grow with resolution
     """
     chosen = enhanced_N.to(error_NCHW.dtype).view(-1, 1, 1, 1)
@@ -77,7 +81,8 @@ def local_enhancement_loss(
     if not heatmaps:
         return denoising, denoising.new_zeros(())
     terms = [
-        ((predicted.float() - heatmap_gt[_size(predicted)]).pow(2) * chosen).mean() for predicted in heatmaps.values()
+        ((predicted.float() - heatmap_gt[_size(predicted)]).pow(2) * chosen).mean()
+        for predicted in heatmaps.values()
     ]
     return denoising, config.heatmap_weight * torch.stack(terms).mean()
 
@@ -94,10 +99,12 @@ def mask_loss(logits: Mapping[str, Tensor], mask_gt_N1HW: Tensor) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def choose_enhanced(timestep_B: Tensor, config: LossConfig, *, generator: torch.Generator) -> Tensor:
-    """Draw which clips take the local enhancement loss: half of those with t < 500."""
-    lucky = torch.rand(len(timestep_B), generator=generator) < config.enhance_probability
-    return lucky & (timestep_B.cpu() < config.enhance_below)
+def choose_enhanced(timestep_B: Tensor, chance_B: Tensor, *, config: LossConfig) -> Tensor:
+    """Choose which clips take the local enhancement loss: half of those with t < 500.
+
+    Shapes:   timestep (B,) in 0..999, chance (B,) uniform in 0..1 -> (B,) bool
+    """
+    return (chance_B < config.enhance_probability) & (timestep_B < config.enhance_below)
 
 
 def _key(path: str) -> str:

@@ -11,13 +11,14 @@ from ..systems.cyberhost import paper, tiny
 from ..systems.spec import SystemSpec
 from .batches import SamplingConfig
 from .losses import LossConfig
-from .stage import StageConfig
+from .stage import StageConfig, image_stage_spec, still_picture_spec
 
 
 class Recipe(Config):
-    """A system and its two stages."""
+    """A system, the part of it that stage 1 trains, and the two stages."""
 
     system: SystemSpec
+    image_system: SystemSpec
     image: StageConfig
     video: StageConfig
 
@@ -26,6 +27,7 @@ def paper_recipe() -> Recipe:
     """Section 4.1 and appendix E: stage 1 on pairs, 12 per device; stage 2 one clip per device; 4 days each."""
     return Recipe(
         system=paper(),
+        image_system=image_stage_spec(paper()),
         image=StageConfig(name="image", frames=1, steps=100_000, sampling=SamplingConfig(clips=12)),
         video=StageConfig(name="video", frames=12, steps=100_000, sampling=SamplingConfig(clips=1)),
     )
@@ -36,18 +38,23 @@ def tiny_recipe() -> Recipe:
 
     Departs:  a higher learning rate (the model starts from noise, not from Stable Diffusion); local enhancement on every clip
               and at every t, because at this size the mouth is three latent cells; all three map kinds mixed, so that
-              one model serves talking body, multimodal and reenactment; noise on the motion frames against drift
+              one model serves talking body, multimodal and reenactment; noise on the motion frames against drift; stage 1
+              trains sound and regions as well, because single frames show many more people per second of training
+              than clips do; high noise is drawn more often, because at low noise nothing is left to be learned
     """
     loss = LossConfig(alpha=2.0, enhance_probability=1.0, enhance_below=1000, heatmap_weight=0.5)
     shared = {"loss": loss, "betas": (0.9, 0.98), "ema_decay": 0.995, "save_every": 100, "validate_every": 200}
     return Recipe(
         system=tiny(),
+        image_system=still_picture_spec(tiny()),
         image=StageConfig(
             name="image",
             frames=1,
-            steps=800,
+            steps=2000,
             learning_rate=1e-3,
-            sampling=SamplingConfig(clips=24, map_mix=(0.3, 0.2, 0.5), drop_reference=0.08),
+            sampling=SamplingConfig(
+                clips=24, map_mix=(0.4, 0.25, 0.35), drop_reference=0.06, drop_audio=0.1, timestep_power=0.6
+            ),
             **shared,
         ),
         video=StageConfig(
@@ -57,7 +64,13 @@ def tiny_recipe() -> Recipe:
             learning_rate=8e-4,
             decay_fraction=0.5,
             sampling=SamplingConfig(
-                clips=4, map_mix=(0.5, 0.25, 0.25), drop_reference=0.06, drop_audio=0.1, drop_motion=0.15, motion_noise=0.2
+                clips=4,
+                map_mix=(0.5, 0.25, 0.25),
+                drop_reference=0.06,
+                drop_audio=0.1,
+                drop_motion=0.15,
+                motion_noise=0.2,
+                timestep_power=0.6,
             ),
             **shared,
         ),

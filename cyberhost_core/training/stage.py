@@ -1,12 +1,11 @@
 """A training stage as a value, and the module that turns a batch into a loss.
 
-Source: CyberHost section 4.1: stage 1 trains reference net, pose encoder and the basic modules of the denoiser on pairs of
-frames; stage 2 trains everything on clips of 12 frames with 4 motion frames.
+Source: CyberHost section 4.1: stage 1 trains reference net, pose encoder and the basic modules of the
+denoiser on pairs of frames; stage 2 trains everything on clips of 12 frames with 4 motion frames.
 """
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from ..backbone.conditions import Taps
@@ -40,13 +39,18 @@ class StageConfig(Config):
 
 
 def image_stage_spec(spec: SystemSpec) -> SystemSpec:
-    """The part of a system that stage 1 trains: no motion modules, no region attention, no sound, no clarity."""
+    """Keep what stage 1 trains of a system: no motion modules, no region attention, no sound, no clarity."""
     transformers = tuple(
         layer.derive(layers=tuple(part for part in layer.layers if part.kind != "inline_audio"))
         for layer in spec.unet.layers
         if layer.kind == "spatial_transformer"
     )
     return spec.derive(unet=spec.unet.derive(layers=transformers, plain_layers=()), clarity=None, audio=None)
+
+
+def still_picture_spec(spec: SystemSpec) -> SystemSpec:
+    """Keep everything but the motion modules: a stage 1 that learns regions and sound from single frames, too."""
+    return spec.derive(unet=spec.unet.without("motion_module"))
 
 
 class TrainingModule(nn.Module):
@@ -63,8 +67,7 @@ class TrainingModule(nn.Module):
         predicted, taps = self.predict(batch)
         frames = batch.latents.shape[1]
         target = self.schedule.target(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
-        generator = torch.Generator().manual_seed(int(batch.timestep.sum()))
-        enhanced = choose_enhanced(batch.timestep, self.loss, generator=generator).repeat_interleave(frames)
+        enhanced = choose_enhanced(batch.timestep, batch.chance, config=self.loss).repeat_interleave(frames)
         heatmaps = self.heads(taps.values.get("hands", {}))
         denoising, heatmap = local_enhancement_loss(
             predicted.float() - target,
@@ -72,7 +75,7 @@ class TrainingModule(nn.Module):
             face_mask_N1HW=batch.face_mask,
             heatmaps=heatmaps,
             heatmap_gt=batch.heatmaps,
-            enhanced_N=enhanced.to(predicted.device),
+            enhanced_N=enhanced,
             config=self.loss,
         )
         losses = {"denoising": denoising, "heatmap": heatmap}

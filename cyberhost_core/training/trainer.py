@@ -1,6 +1,7 @@
 """The training loop: one stage, on one device or many, resumable, with validation.
 
-Everything random is a function of (seed, step, rank), so a run that was killed and resumed ends in the same bits.
+Everything random is a function of (seed, step, rank), so a run that was killed and resumed ends in the same
+bits.
 """
 
 import copy
@@ -26,7 +27,8 @@ Report = Callable[[int, dict[str, float]], None]
 class Trainer:
     """Train one stage of one model.
 
-    The exponential moving average is what a finished stage hands on; the raw weights only live in the run file.
+    The exponential moving average is what a finished stage hands on; the raw weights only live in the run
+    file.
     """
 
     def __init__(
@@ -44,7 +46,10 @@ class Trainer:
         self.module = TrainingModule(model, stage.loss)
         self.ema = copy.deepcopy(self.module).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            self.module.parameters(), lr=stage.learning_rate, betas=stage.betas, weight_decay=stage.weight_decay
+            self.module.parameters(),
+            lr=stage.learning_rate,
+            betas=stage.betas,
+            weight_decay=stage.weight_decay,
         )
         self.batches = BatchMaker(
             videos,
@@ -60,20 +65,26 @@ class Trainer:
     def run_file(self) -> Path:
         return self.out / "run.safetensors"
 
-    def run(self, *, until: int | None = None, report: Report | None = None, validate: Validate | None = None) -> SystemModel:
-        """Train from where the run file stands up to `until` (default: the whole stage); return the averaged model."""
+    def run(
+        self, *, until: int | None = None, report: Report | None = None, validate: Validate | None = None
+    ) -> SystemModel:
+        """Train from where the run file stands to `until` (default: the stage's end); return the average."""
         device, stage = self.accelerator.device, self.stage
         done = 0
         if self.run_file.exists():
             done = load_run(
-                self.run_file, module=self.module, ema=self.ema, optimizer=self.optimizer, config=stage.to_json()
+                self.run_file,
+                module=self.module,
+                ema=self.ema,
+                optimizer=self.optimizer,
+                config=stage.to_json(),
             )
         self.ema.to(device)
         wrapped, optimizer = self.accelerator.prepare(self.module, self.optimizer)
         wrapped.train()
         last = min(until or stage.steps, stage.steps)
         for step, micro_batches in self._steps(done, last):
-            losses = self._step(wrapped, optimizer, step, micro_batches, device)
+            losses = self._step(wrapped, optimizer, step=step, micro_batches=micro_batches, device=device)
             finished = step + 1
             if report and self.accelerator.is_main_process:
                 report(finished, losses)
@@ -86,7 +97,13 @@ class Trainer:
         return self.ema.model
 
     def _step(
-        self, wrapped: nn.Module, optimizer: Any, step: int, micro_batches: Iterable[Batch], device: torch.device
+        self,
+        wrapped: nn.Module,
+        optimizer: Any,
+        *,
+        step: int,
+        micro_batches: Iterable[Batch],
+        device: torch.device,
     ) -> dict[str, float]:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(self.stage, step)
@@ -101,7 +118,9 @@ class Trainer:
                 optimizer.zero_grad()
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach()) / self.stage.accumulate
-        update_average(self.ema, self.accelerator.unwrap_model(wrapped), decay=self.stage.ema_decay, step=step)
+        update_average(
+            self.ema, self.accelerator.unwrap_model(wrapped), decay=self.stage.ema_decay, step=step
+        )
         return sums
 
     def _steps(self, first: int, last: int) -> Iterable[tuple[int, list[Batch]]]:
@@ -142,10 +161,10 @@ def learning_rate(stage: StageConfig, step: int) -> float:
 
 @torch.no_grad()
 def update_average(average: nn.Module, module: nn.Module, *, decay: float, step: int) -> None:
-    """Move the average towards the weights; early on it follows faster, so that the random start is forgotten."""
+    """Move the average towards the weights; early on it follows faster, to forget the random start."""
     rate = 1 - min(decay, (1 + step) / (10 + step))
-    kept, new = list(average.parameters()), [p.detach() for p in module.parameters()]
-    torch._foreach_lerp_(kept, new, rate)
+    for kept, new in zip(average.parameters(), module.parameters(), strict=True):
+        kept.lerp_(new, rate)
     for buffer, value in zip(average.buffers(), module.buffers(), strict=True):
         buffer.copy_(value)
 
@@ -159,7 +178,9 @@ def _accelerator(stage: StageConfig) -> Any:
     # The ReferenceNet's last layers feed nobody, so some parameters never get a gradient.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(
-        mixed_precision=stage.precision, gradient_accumulation_steps=stage.accumulate, kwargs_handlers=[unused]
+        mixed_precision=stage.precision,
+        gradient_accumulation_steps=stage.accumulate,
+        kwargs_handlers=[unused],
     )
 
 

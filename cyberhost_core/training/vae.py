@@ -1,12 +1,14 @@
 """Train the tiny autoencoder: pictures with keypoints in, weights out.
 
-    picture -> encoder -> standardised by the batch -> + a little noise -> decoder -> weighted L1 of pixels and of edges
+    picture -> encoder -> standardised by the batch -> + a little noise -> decoder -> weighted L1 of pixels
+    and of edges
 
-Standardising by the batch (and keeping the running mean and deviation) gives latents of unit variance without a KL term; the
-noise makes neighbouring latents decode alike, which a diffusion model's small errors need. Hands and mouth weigh more: they
-are few pixels and most of what is looked at.
+Standardising by the batch (and keeping the running mean and deviation) gives latents of unit variance without
+a KL term; the noise makes neighbouring latents decode alike, which a diffusion model's small errors need.
+Hands and mouth weigh more: they are few pixels and most of what is looked at.
 """
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -20,7 +22,7 @@ Pictures = tuple[Tensor, Tensor]  # (N, 3, Y, X) in -1..1 and their weights (N, 
 
 
 class VAETrainingConfig(Config):
-    """How long, how fast, how noisy; encoder_frozen tunes the decoder alone, so that stored latents stay valid."""
+    """How long, how fast, how noisy; encoder_frozen tunes the decoder alone: stored latents stay valid."""
 
     steps: int = 4000
     learning_rate: float = 1.5e-3
@@ -36,13 +38,13 @@ class VAETrainer:
     """Train step by step; `average` holds the averaged weights, which are the ones to use."""
 
     def __init__(self, vae: TinyVAE, config: VAETrainingConfig) -> None:
-        import copy
-
         self.vae, self.config = vae, config
         self.average = copy.deepcopy(vae).eval().requires_grad_(False)
         vae.encoder.requires_grad_(not config.encoder_frozen)
         trained = [p for p in vae.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
+        self.optimizer = torch.optim.AdamW(
+            trained, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4
+        )
 
     def step(self, number: int, pictures: Pictures) -> float:
         """Learn from one batch; return the loss."""
@@ -80,7 +82,11 @@ class VAETrainer:
 
 
 def train_vae(
-    vae: TinyVAE, batches: Callable[[int], Pictures], config: VAETrainingConfig, *, report: Callable[[int, float], None]
+    vae: TinyVAE,
+    batches: Callable[[int], Pictures],
+    config: VAETrainingConfig,
+    *,
+    report: Callable[[int, float], None],
 ) -> TinyVAE:
     """Train from a function of the step number that gives batches; return the averaged model."""
     trainer = VAETrainer(vae, config)
@@ -90,10 +96,12 @@ def train_vae(
 
 
 def picture_loss(decoded: Tensor, x: Tensor, weight: Tensor, *, edge_weight: float) -> Tensor:
-    """Weighted L1 of pixels, plus the same of horizontal and vertical differences, which keeps lines sharp."""
+    """Weighted L1 of pixels, plus the same of horizontal and vertical differences, to keep lines sharp."""
     pixels = (weight * (decoded - x).abs()).mean()
     edges = sum(
-        (nnf.avg_pool2d(weight, kernel, stride=1) * (_difference(decoded, dim) - _difference(x, dim)).abs()).mean()
+        (
+            nnf.avg_pool2d(weight, kernel, stride=1) * (_difference(decoded, dim) - _difference(x, dim)).abs()
+        ).mean()
         for dim, kernel in ((2, (2, 1)), (3, (1, 2)))
     )
     return pixels + edge_weight * edges

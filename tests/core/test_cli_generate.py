@@ -89,7 +89,6 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
     weights = tmp_path / "tiny.safetensors"
     weights.write_bytes(b"weights")
     monkeypatch.setattr(bundled, "CHECKPOINT", weights)
-    monkeypatch.setattr(bundled, "POSE_DETECTOR", weights)
     return seen
 
 
@@ -115,7 +114,7 @@ def test_without_weights_of_ones_own_the_bundled_ones_are_used(
 ) -> None:
     assert main(["generate", files.image, files.audio, "-o", str(files.out)]) == OK
     assert pipeline.calls[0]["checkpoint_path"] == bundled.CHECKPOINT
-    assert pipeline.calls[0]["pose_detector_path"] == bundled.POSE_DETECTOR
+    assert pipeline.calls[0]["pose_detector_path"] is None
     assert pipeline.calls[0]["options"] == FakeOptions()
 
 
@@ -270,3 +269,29 @@ def assert_refused(arguments: list[str], *, says: str, capsys: pytest.CaptureFix
 
 def assert_only_inputs_left(files: SimpleNamespace) -> None:
     assert sorted(path.name for path in files.folder.iterdir()) == ["me.png", "talk.wav", "tiny.safetensors"]
+
+
+FOREIGN = struct.pack("<Q", 2) + b"{}"
+TRUNCATED = struct.pack("<Q", 4000) + b'{"denoiser.conv_in.weight":{"dtype":"F32","shape":[4],"da'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.safetensors", b""),
+        ("words.safetensors", b"just some words"),
+        ("foreign.safetensors", FOREIGN),
+        ("truncated.safetensors", TRUNCATED),
+        ("pickle.ckpt", b"\x80\x02}q\x00."),
+        ("gone.safetensors", None),
+    ],
+)
+def test_a_bad_checkpoint_is_one_sentence_and_no_output(
+    name: str, content: bytes | None, files: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = files.folder / name
+    if content is not None:
+        weights.write_bytes(content)
+    arguments = ["generate", files.image, files.audio, "-o", str(files.out), "--checkpoint", str(weights)]
+    assert_refused(arguments, says=name, capsys=capsys)
+    assert not files.out.exists()

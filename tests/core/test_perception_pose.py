@@ -38,7 +38,7 @@ def save(
 def peaks_network(
     path: Path, x_bins: np.ndarray, y_bins: np.ndarray, *, height: float = 0.8, gain: float = 0.0
 ) -> Path:
-    """Answer every picture with peaks at fixed bins, raised by gain x the mean input; the y output comes first."""
+    """Answer with peaks at fixed bins, raised by gain x the mean input; the y output comes first."""
     constants = {}
     for name, bins, size in (("cx", x_bins, 576), ("cy", y_bins, 768)):
         constants[name] = np.zeros((1, 133, size))

@@ -41,9 +41,8 @@ class FaceTwin(nn.Module):
         stages = [_stage(before, after) for before, after in pairwise(sizes)]
         last, places = config.channels[-1], FACE_PX // 2 ** len(config.channels)
         self.stages = nn.Sequential(*stages)
-        self.gather = nn.Conv2d(
-            last, last, places, groups=last
-        )  # where a feature sits on the template matters
+        # One weight per place, not an average over places: where a feature sits on the template matters.
+        self.gather = nn.Conv2d(last, last, places, groups=last)
         self.describe = nn.Linear(last, config.vector)
 
     def forward(self, faces_NCYX: Tensor) -> Tensor:
@@ -78,9 +77,7 @@ def train_face_twin(
     def loss_at(step: int) -> Tensor:
         rng = np.random.default_rng((seed, step))
         chosen = rng.choice(len(rows_of), size=min(people, len(rows_of)), replace=False)
-        rows = np.concatenate(
-            [rng.choice(rows_of[person], size=pictures, replace=False) for person in chosen]
-        )
+        rows = np.concatenate([rng.choice(rows_of[who], size=pictures, replace=False) for who in chosen])
         batch = torch.from_numpy(faces_NCYX[rows]).float() / 127.5 - 1.0
         batch = disturbed(strange_surroundings(batch, rng=rng), rng=rng)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -97,13 +94,7 @@ def train_face_twin(
 def save_face_twin(twin: FaceTwin, path: Path) -> None:
     """Write the ONNX file."""
     example = torch.zeros(2, 3, FACE_PX, FACE_PX)
-    export_onnx(
-        twin,
-        path,
-        example=example,
-        input_name=INPUT_NAME,
-        output_names=[OUTPUT_NAME],
-    )
+    export_onnx(twin, path, example=example, input_name=INPUT_NAME, output_names=[OUTPUT_NAME])
 
 
 def contrast(vectors_ND: Tensor, identity_N: Tensor) -> Tensor:

@@ -67,10 +67,10 @@ class PoseTwin(nn.Module):
 
     def forward(self, pictures_NCYX: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, 384, 288) -> simcc_x (N, 133, 576), simcc_y (N, 133, 768)."""
-        shares = self.logits(pictures_NCYX).softmax(dim=-1)[..., :-1].unflatten(-1, (ROWS, COLUMNS))
-        return shares.sum(dim=-2) @ self.get_buffer("smear_x"), shares.sum(dim=-1) @ self.get_buffer(
-            "smear_y"
-        )
+        shares_NKYX = self.logits(pictures_NCYX).softmax(dim=-1)[..., :-1].unflatten(-1, (ROWS, COLUMNS))
+        x_NKB = shares_NKYX.sum(dim=-2) @ self.get_buffer("smear_x")
+        y_NKB = shares_NKYX.sum(dim=-1) @ self.get_buffer("smear_y")
+        return x_NKB, y_NKB
 
 
 def train_pose_twin(
@@ -110,13 +110,7 @@ def train_pose_twin(
 def save_pose_twin(twin: PoseTwin, path: Path) -> None:
     """Write the ONNX file."""
     example = torch.zeros(2, 3, INPUT_HEIGHT, INPUT_WIDTH)
-    export_onnx(
-        twin,
-        path,
-        example=example,
-        input_name=INPUT_NAME,
-        output_names=OUTPUT_NAMES,
-    )
+    export_onnx(twin, path, example=example, input_name=INPUT_NAME, output_names=OUTPUT_NAMES)
 
 
 def finding_loss(logits_NKS: Tensor, points_NKC: Tensor) -> Tensor:

@@ -1,0 +1,82 @@
+"""`cyberhost prepare`: make training data.
+
+clips    render puppets: pixels, keypoints, sound
+store    encode rendered clips into what the trainer reads
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import bundled
+from .running import progress_bars
+
+prepare = typer.Typer(
+    name="prepare", help="Make training data.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+
+
+@prepare.command()
+def clips(
+    out: Annotated[Path, typer.Argument(help="Folder for the clips; those already there are kept.")],
+    count: Annotated[int, typer.Option(min=1, help="How many clips.")] = 1800,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first: several processes can share the work.")] = 0,
+    held_out: Annotated[bool, typer.Option("--held-out", help="Identities and voices kept from training.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Render talking puppets (needs espeak-ng, and the extras detect and standalone).
+
+    \b
+    Examples:
+      cyberhost prepare clips work/clips
+      cyberhost prepare clips work/clips-held-out --held-out --count 40
+    """
+    from ..pipeline import Progress
+    from ..puppets.clips import render_clips
+
+    split = "held_out" if held_out else "train"
+    with progress_bars(quiet=quiet) as show:
+        render_clips(
+            out,
+            range(first, first + count),
+            split=split,
+            say=lambda done, total: show(Progress("render", done, total)),
+        )
+    typer.echo(str(out))
+
+
+@prepare.command()
+def store(
+    clips_folder: Annotated[Path, typer.Argument(metavar="CLIPS", help="Folder made by 'prepare clips'.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the store.")],
+    vae: Annotated[Path, typer.Option(help="Autoencoder made by 'cyberhost train vae'.")],
+    speech: Annotated[Path, typer.Option(help="Speech encoder: a wav2vec2 folder.")],
+    face: Annotated[Path | None, typer.Option(help="Face identity network (ONNX). [default: the bundled one]")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Encode clips: latents, keypoints, hand clarity, speech features, reference crops.
+
+    \b
+    Example:
+      cyberhost prepare store work/clips work/store --vae work/vae.safetensors --speech work/speech
+    """
+    from ..checkpoints.parts import load_vae
+    from ..data.encode import Encoder
+    from ..perception.face_identity import FaceIdentity
+    from ..perception.speech import SpeechFeatures
+    from ..pipeline import Progress
+    from ..puppets.clips import prepare_store
+
+    encoder = Encoder(load_vae(vae), FaceIdentity(face or bundled.require(bundled.FACE_IDENTITY)))
+    with progress_bars(quiet=quiet) as show:
+        prepare_store(
+            clips_folder,
+            out,
+            encoder=encoder,
+            speech=SpeechFeatures.from_folder(speech),
+            say=lambda done, total: show(Progress("encode", done, total)),
+        )
+    typer.echo(str(out))

@@ -1,0 +1,215 @@
+"""`cyberhost train`: every part of the tiny model, and either stage of any recipe.
+
+speech, face, pose    small twins of the outside networks
+vae                   the autoencoder, or its decoder alone
+image, video          the two stages of section 4.1
+pack                  join the parts into one checkpoint
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+train = typer.Typer(name="train", help="Train a model, part by part.", no_args_is_help=True, rich_markup_mode=None)
+
+Steps = Annotated[int | None, typer.Option(min=1, help="How many steps. [default: the recipe's]")]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed, same run.")]
+RecipeName = Annotated[str, typer.Option(help="Recipe: tiny, or cyberhost at the paper's size.")]
+HeldOut = Annotated[Path | None, typer.Option(help="Store of held-out videos, for validation.")]
+VaeFile = Annotated[Path | None, typer.Option("--vae", help="Autoencoder, for sampled pictures in validation.")]
+
+SPEECH_VOICES, STILL_PUPPETS = 400, 600
+
+
+@train.command()
+def speech(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("work/voices")) -> None:
+    """Train the speech twin on espeak-ng voices; OUT becomes a wav2vec2 folder."""
+    from ..training.twins.speech import train_speech_twin
+    from ..training.twins.speech_sounds import cached_voices
+
+    voices = cached_voices(cache, count=SPEECH_VOICES, split="train")
+    train_speech_twin(voices, out=out, steps=steps or 1300, seed=seed, checkpoint=_aside(out), report=_counter())
+
+
+@train.command()
+def face(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("work/stills")) -> None:
+    """Train the face identity twin; OUT becomes an ONNX file with ArcFace's inputs and outputs."""
+    from ..training.twins.face import train_face_twin
+
+    train_face_twin(_stills(cache), out=out, steps=steps or 1500, seed=seed, report=_counter())
+
+
+@train.command()
+def pose(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("work/stills")) -> None:
+    """Train the whole-body pose twin; OUT becomes an ONNX file with DWPose's inputs and outputs."""
+    from ..training.twins.pose import train_pose_twin
+
+    train_pose_twin(
+        _stills(cache), out=out, steps=steps or 3000, seed=seed, checkpoint=_aside(out), report=_counter()
+    )
+
+
+@train.command()
+def vae(
+    clips: Annotated[Path, typer.Argument(help="Folder made by 'prepare clips'.")],
+    out: Path,
+    steps: Steps = None,
+    seed: Seed = 0,
+    decoder_of: Annotated[
+        Path | None, typer.Option(help="Go on with this autoencoder's decoder alone; stored latents stay valid.")
+    ] = None,
+) -> None:
+    """Train the tiny autoencoder.
+
+    \b
+    Examples:
+      cyberhost train vae work/clips work/vae.safetensors
+      cyberhost train vae work/clips work/vae-2.safetensors --decoder-of work/vae.safetensors --steps 1500
+    """
+    import torch
+
+    from ..backbone.vae import TinyVAE, TinyVAEConfig
+    from ..checkpoints.parts import load_vae, save_vae
+    from ..puppets.clips import WeightedPictures
+    from ..training.vae import VAETrainingConfig, train_vae
+
+    torch.manual_seed(seed)
+    start = load_vae(decoder_of) if decoder_of else TinyVAE(TinyVAEConfig())
+    config = VAETrainingConfig(
+        steps=steps or 3500, encoder_frozen=decoder_of is not None, learning_rate=5e-4 if decoder_of else 1.5e-3
+    )
+    count = _counter()
+    trained = train_vae(
+        start.train().requires_grad_(True).to(memory_format=torch.channels_last),
+        WeightedPictures(clips, seed=seed),
+        config,
+        report=lambda number, loss: count(number + 1, config.steps, loss),
+    )
+    save_vae(out, trained)
+    typer.echo(str(out))
+
+
+@train.command()
+def image(
+    store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
+    recipe: RecipeName = "tiny",
+    held_out: HeldOut = None,
+    vae_file: VaeFile = None,
+    until: Steps = None,
+    seed: Seed = 0,
+) -> None:
+    """Stage 1: learn to draw a person from a reference picture (pairs of frames)."""
+    _stage("image", store, out, recipe=recipe, init=None, held_out=held_out, vae=vae_file, until=until, seed=seed)
+
+
+@train.command()
+def video(
+    store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
+    init: Annotated[Path | None, typer.Option(help="model.safetensors of stage 1, or of an earlier run.")] = None,
+    recipe: RecipeName = "tiny",
+    held_out: HeldOut = None,
+    vae_file: VaeFile = None,
+    until: Steps = None,
+    seed: Seed = 0,
+) -> None:
+    """Stage 2: learn to move with the sound (clips of 12 frames, 4 motion frames).
+
+    \b
+    Example, on two cores:
+      cyberhost train video work/store work/video --init work/image/model.safetensors
+      accelerate launch --cpu --num_processes 2 -m cyberhost_core.cli train video work/store work/video
+    """
+    _stage("video", store, out, recipe=recipe, init=init, held_out=held_out, vae=vae_file, until=until, seed=seed)
+
+
+@train.command()
+def pack(
+    weights: Annotated[Path, typer.Argument(help="model.safetensors of stage 2.")],
+    out: Path,
+    vae_file: Annotated[Path, typer.Option("--vae", help="Autoencoder.")],
+    speech_folder: Annotated[Path, typer.Option("--speech", help="Speech encoder: a wav2vec2 folder.")],
+    picture_floor_db: Annotated[
+        float, typer.Option(help="Refuse pictures that the autoencoder gives back with less than this many dB.")
+    ] = 0.0,
+    recipe: RecipeName = "tiny",
+) -> None:
+    """Join the parts into one checkpoint, weights in eight bits."""
+    from ..checkpoints.parts import pack_checkpoint
+
+    pack_checkpoint(
+        out,
+        spec=_recipe(recipe).system,
+        weights=weights,
+        vae=vae_file,
+        speech=speech_folder,
+        licence="Apache-2.0",
+        training={"picture_floor_db": picture_floor_db, "data": "synthetic puppets"},
+    )
+    typer.echo(str(out))
+
+
+def _stage(
+    name: str,
+    store: Path,
+    out: Path,
+    *,
+    recipe: str,
+    init: Path | None,
+    held_out: Path | None,
+    vae: Path | None,
+    until: int | None,
+    seed: int,
+) -> None:
+    from ..checkpoints.parts import load_vae
+    from ..training.runs import RunFiles, train_stage
+
+    plan = _recipe(recipe)
+    stage = plan.image if name == "image" else plan.video
+    files = RunFiles(store=store, out=out, init=init, held_out=held_out, vae=load_vae(vae) if vae else None)
+
+    def show(step: int, values: dict[str, float]) -> None:
+        if step % 25 == 0:
+            line = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
+            print(f"{step}/{stage.steps}  {line}", file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
+
+    typer.echo(json.dumps({"weights": str(train_stage(plan, stage, files, seed=seed, until=until, show=show))}))
+
+
+def _recipe(name: str):  # noqa: ANN202 - its type would import torch for --help
+    from ..errors import ConfigError
+    from ..training.recipes import RECIPES
+
+    if name not in RECIPES:
+        raise ConfigError(f"There is no recipe '{name}'; choose one of: {', '.join(RECIPES)}.")
+    return RECIPES[name]()
+
+
+def _stills(cache: Path):  # noqa: ANN202 - as above
+    from ..puppets.speech import bundled_utterances
+    from ..puppets.split import TRAIN_IDENTITIES
+    from ..training.twins.puppet_stills import cached_stills
+
+    return cached_stills(cache, identities=TRAIN_IDENTITIES[:STILL_PUPPETS], utterances=bundled_utterances("train"))
+
+
+def _aside(out: Path) -> Path:
+    return out.with_suffix(".run")
+
+
+def _counter() -> Callable[[int, int, float], None]:
+    from tqdm import tqdm
+
+    bar = tqdm(file=sys.stderr, total=1)
+
+    def count(done: int, steps: int, loss: float) -> None:
+        bar.total = steps
+        bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+        bar.update(done - bar.n)
+
+    return count

@@ -1,0 +1,161 @@
+"""Rendered puppet clips on disk, and what is made of them: pictures for the autoencoder, videos for the trainer.
+
+    (split, number) -> identity, voice, performance -> clip file (pixels, keypoints, sound)
+        clip files -> weighted pictures                            -> `cyberhost train vae`
+        clip files + autoencoder + speech + face identity -> store -> `cyberhost train image | video`
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from ..conditions.audio_windows import interpolate_to_fps
+from ..conditions.regions import enclosing_boxes
+from ..data.encode import Encoder
+from ..data.store import StoreIndex, write_index, write_video
+from ..errors import CyberHostError
+from ..perception.speech import SpeechFeatures
+from ..types import Pose
+from ..units import SPEECH_RATE_HZ, frame_count
+from .identity import random_identity
+from .performance import random_performance
+from .speech import synthesize
+from .split import HELD_OUT_IDENTITIES, TRAIN_IDENTITIES, Split
+from .world import FPS, HEIGHT, WIDTH, render_performance
+
+CLIP_FRAMES = 56  # 2.2 s: a sway shows most of its box, and 40 clips fit in a minute of rendering
+REFERENCES = 3
+START_SHARE = 0.25  # of the clips begin where the sound does; the others anywhere, so that not all begin in silence
+Say = Callable[[int, int], None]  # (done, total)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """Hold a rendered clip: pixels (F, Y, X, 3) uint8, exact pose, the whole utterance (T,) and where in it the clip begins."""
+
+    frames_FYXC: np.ndarray
+    pose: Pose
+    wave_T: np.ndarray
+    first_frame: int
+
+
+def render_clips(folder: Path, numbers: Iterable[int], *, split: Split, say: Say, frames: int = CLIP_FRAMES) -> None:
+    """Render clips into a folder; those that are there already are kept, so a killed run goes on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = list(numbers)
+    for done, number in enumerate(wanted, start=1):
+        path = _path(folder, number)
+        if not path.exists():
+            clip = render_clip(number, split=split, frames=frames)
+            arrays = {
+                "frames_FYXC": clip.frames_FYXC,
+                "pose_FKC": clip.pose.packed_FKC().astype(np.float32),
+                "wave_T": clip.wave_T,
+                "first_frame": np.array([clip.first_frame]),
+            }
+            save_file(arrays, path.with_suffix(".partial"))
+            os.replace(path.with_suffix(".partial"), path)
+        say(done, len(wanted))
+
+
+def render_clip(number: int, *, split: Split, frames: int = CLIP_FRAMES) -> Clip:
+    """Render clip `number` of one side of the split; the same number gives the same clip."""
+    identities = TRAIN_IDENTITIES if split == "train" else HELD_OUT_IDENTITIES
+    rng = np.random.default_rng([number, 0xC11])
+    utterance = synthesize(number, split=split)
+    spare = max(0, frame_count(len(utterance.wave_T), rate_hz=SPEECH_RATE_HZ, fps=FPS) - frames)
+    first = 0 if rng.random() < START_SHARE else int(rng.integers(spare + 1))
+    video = render_performance(
+        random_identity(identities[number % len(identities)]),
+        utterance=utterance,
+        performance=random_performance(number),
+        frames=frames,
+        first=first,
+    )
+    return Clip(frames_FYXC=video.frames_FYXC, pose=video.pose, wave_T=utterance.wave_T, first_frame=first)
+
+
+def read_clip(path: Path) -> Clip:
+    """Read a clip file."""
+    arrays = load_file(path)
+    return Clip(
+        frames_FYXC=arrays["frames_FYXC"],
+        pose=Pose.from_packed(arrays["pose_FKC"], height=HEIGHT, width=WIDTH),
+        wave_T=arrays["wave_T"],
+        first_frame=int(arrays["first_frame"][0]),
+    )
+
+
+def clip_files(folder: Path) -> list[Path]:
+    """List a folder's clips in order.
+
+    Raises:   CyberHostError: there is none
+    """
+    found = sorted(folder.glob("[0-9]*.safetensors"))
+    if not found:
+        raise CyberHostError(f"The folder {folder} holds no rendered clips; make them with 'cyberhost prepare clips'.")
+    return found
+
+
+def prepare_store(clips: Path, out: Path, *, encoder: Encoder, speech: SpeechFeatures, say: Say) -> None:
+    """Encode rendered clips into a store for the trainer."""
+    files = clip_files(clips)
+    for done, path in enumerate(files, start=1):
+        clip = read_clip(path)
+        total = clip.first_frame + len(clip.pose)
+        features = interpolate_to_fps(speech.extract(clip.wave_T), frames=total, fps=FPS)[clip.first_frame :]
+        write_video(out, path.stem, encoder.encode(clip.frames_FYXC, clip.pose, features, references=REFERENCES))
+        say(done, len(files))
+    write_index(out, StoreIndex(height=HEIGHT, width=WIDTH, fps=FPS, ids=tuple(path.stem for path in files)))
+
+
+class WeightedPictures:
+    """Draw training pictures for the autoencoder, hands and mouth weighing more.
+
+    Calling with a step number gives (N, 3, Y, X) in -1..1 and weights (N, 1, Y, X): a function of (seed, step).
+    """
+
+    HAND, FACE, MOUTH = 6.0, 1.5, 4.0
+
+    def __init__(self, folder: Path, *, batch: int = 16, seed: int = 0) -> None:
+        self.files, self.batch, self.seed = clip_files(folder), batch, seed
+
+    def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = np.random.default_rng([self.seed, step])
+        drawn = [self._draw(self.files[number], rng) for number in rng.integers(len(self.files), size=self.batch)]
+        pictures, weights = (np.stack(column) for column in zip(*drawn, strict=True))
+        x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(weights)[:, None]
+
+    def _draw(self, path: Path, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        with safe_open(path, framework="np") as file:  # reads one frame, not the clip
+            packed = file.get_tensor("pose_FKC")
+            frame = int(rng.integers(len(packed)))
+            picture = file.get_slice("frames_FYXC")[frame]
+        pose = Pose.from_packed(packed[frame : frame + 1], height=HEIGHT, width=WIDTH)
+        return picture, self._weight(pose)
+
+    def _weight(self, pose: Pose) -> np.ndarray:
+        weight = np.ones((pose.height, pose.width), dtype=np.float32)
+        parts = (
+            (pose.left_hand_FKC, self.HAND),
+            (pose.right_hand_FKC, self.HAND),
+            (pose.face_FKC, self.FACE),
+            (pose.face_FKC[:, 48:], self.MOUTH),
+        )
+        for points, extra in parts:
+            box = enclosing_boxes(points, margin_frac=0.1)[0]
+            if np.isfinite(box).all():
+                x0, y0, x1, y1 = box.clip(min=0).round().astype(int)
+                weight[y0:y1, x0:x1] += extra
+        return weight
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.safetensors"

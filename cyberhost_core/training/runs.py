@@ -1,0 +1,136 @@
+"""Run a stage of a recipe from the command line: build, resume, log, validate, hand on the averaged weights.
+
+    out/run.safetensors     everything needed to resume
+    out/model.safetensors   the averaged weights: what the next stage starts from
+    out/log.jsonl, out/tensorboard/, out/sheets/     losses, the same as curves, sampled clips
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from ..backbone.ops import TORCH_OPS, TRAINING_OPS
+from ..backbone.vae import TinyVAE
+from ..data.store import PreparedVideos
+from ..errors import CheckpointError
+from ..media.contact_sheet import contact_sheet
+from ..media.images import save_png
+from ..systems.model import SystemModel
+from .batches import Batch, BatchMaker
+from .recipes import Recipe
+from .stage import StageConfig
+from .trainer import Trainer
+from .validation import audio_gap, sample_clip
+
+Show = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFiles:
+    """Where a run reads and writes; held_out and vae are optional and switch validation and its pictures on."""
+
+    store: Path
+    out: Path
+    init: Path | None = None
+    held_out: Path | None = None
+    vae: TinyVAE | None = None
+
+
+def train_stage(
+    recipe: Recipe, stage: StageConfig, files: RunFiles, *, seed: int = 0, until: int | None = None, show: Show
+) -> Path:
+    """Train or resume one stage; return the path of the averaged weights.
+
+    Raises:   StoreError, CheckpointError: the data or the initial weights do not fit
+    """
+    files.out.mkdir(parents=True, exist_ok=True)
+    spec = recipe.image_system if stage.name == "image" else recipe.system
+    torch.manual_seed(seed)
+    # On a CPU the fused attention's backward pass is several times slower than two matrix products.
+    model = SystemModel(spec, ops=TORCH_OPS if torch.cuda.is_available() else TRAINING_OPS)
+    if files.init:
+        load_initial(model, files.init)
+    trainer = Trainer(model, stage, PreparedVideos(files.store), out=files.out, seed=seed)
+    log = RunLog(files.out)
+
+    def report(step: int, values: dict[str, float]) -> None:
+        log.write(step, values)
+        show(step, values)
+
+    validate = _validation(trainer, files, stage, log) if files.held_out else None
+    averaged = trainer.run(until=until, report=report, validate=validate)
+    path = files.out / "model.safetensors"
+    save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, path)
+    return path
+
+
+def load_initial(model: SystemModel, path: Path) -> list[str]:
+    """Start from an earlier stage's weights; return the names that it does not have.
+
+    Raises:   CheckpointError: the file has names that the model lacks, or another shape
+    """
+    state, own = load_file(path), model.state_dict()
+    strange = sorted(key for key, value in state.items() if key not in own or own[key].shape != value.shape)
+    if strange:
+        raise CheckpointError(
+            f"{path} has {len(strange)} weights that this system does not, the first is '{strange[0]}'; "
+            "give the model.safetensors of the same recipe's earlier stage."
+        )
+    model.load_state_dict(state, strict=False)
+    return sorted(own.keys() - state.keys())
+
+
+class RunLog:
+    """Append values to log.jsonl and, where TensorBoard is installed, to its event files."""
+
+    def __init__(self, out: Path) -> None:
+        self.path, self.out = out / "log.jsonl", out
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            self.board = None
+        else:
+            self.board = SummaryWriter(str(out / "tensorboard"))
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        """Log the values of a step."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items() if self.board else ():
+            self.board.add_scalar(name, value, step)
+
+    def picture(self, step: int, name: str, image_YXC: np.ndarray) -> None:
+        """Keep a picture of a step."""
+        folder = self.out / "sheets"
+        folder.mkdir(exist_ok=True)
+        save_png(folder / f"{name}-{step:06d}.png", image_YXC)
+        if self.board:
+            self.board.add_image(name, image_YXC, step, dataformats="HWC")
+
+
+def _validation(
+    trainer: Trainer, files: RunFiles, stage: StageConfig, log: RunLog
+) -> Callable[[SystemModel, int], dict[str, float]]:
+    """Build the validation of a run on one fixed held-out batch."""
+    assert files.held_out is not None
+    sampling = stage.sampling.derive(
+        clips=8, map_mix=(1.0, 0.0, 0.0), drop_reference=0.0, drop_audio=0.0, drop_motion=1.0, motion_noise=0.0
+    )
+    spec = trainer.module.model.spec
+    batch: Batch = BatchMaker(PreparedVideos(files.held_out), spec, sampling, frames=stage.frames, seed=1)[0]
+
+    def validate(model: SystemModel, step: int) -> dict[str, float]:
+        device = next(model.parameters()).device
+        with torch.autocast(device.type, torch.bfloat16):
+            values = audio_gap(model, batch.to(device))
+        if files.vae is not None:
+            frames = sample_clip(model, files.vae, batch)
+            log.picture(step, "clip", contact_sheet(frames, columns=len(frames), scale=1))
+        return values
+
+    return validate

@@ -1,0 +1,212 @@
+"""CyberHost's architecture at a size that runs in milliseconds, for the tests of the core.
+
+small_spec      a SystemSpec: two stages, the coarser without attention, as in the paper
+build           spec -> model whose every weight is random, so that no part is silent
+clips           spec -> everything that drives some clips, random
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cyberhost_core.backbone.conditions import Conditions
+from cyberhost_core.backbone.latents_bank import BankConfig
+from cyberhost_core.backbone.map_encoder import MapEncoderConfig
+from cyberhost_core.backbone.motion_module import MotionModuleConfig
+from cyberhost_core.backbone.region_attention import RegionAttentionConfig
+from cyberhost_core.backbone.transformer import (
+    FeedForwardConfig,
+    InlineAudioConfig,
+    ReferenceResidualConfig,
+    SelfAttentionConfig,
+    SpatialTransformerConfig,
+)
+from cyberhost_core.backbone.unet import UNetConfig
+from cyberhost_core.data.store import PreparedVideo, PreparedVideos, StoreIndex, write_index, write_video
+from cyberhost_core.diffusion.schedule import ScheduleSpec
+from cyberhost_core.systems.model import Drive, Reference, SystemModel
+from cyberhost_core.systems.spec import AudioSpec, IdentitySpec, LongVideoSpec, SystemSpec
+from cyberhost_core.types import PACKED_POINTS, Pose
+
+
+@pytest.fixture
+def small_spec() -> SystemSpec:
+    banks = (BankConfig(axis="spatial", spatial=6), BankConfig(axis="temporal", temporal=3))
+    regions = tuple(
+        RegionAttentionConfig(region=region, width=16, heads=2, banks=banks, identity_dim=12, mask_width=4)
+        for region in ("face", "hands")
+    )
+    transformer = SpatialTransformerConfig(
+        heads=2,
+        layers=(
+            SelfAttentionConfig(),
+            ReferenceResidualConfig(),
+            InlineAudioConfig(token_dim=10),
+            FeedForwardConfig(),
+        ),
+    )
+    motion = MotionModuleConfig(heads=2)
+    maps = MapEncoderConfig(patch=4, widths=(8, 8))
+    return SystemSpec(
+        name="small",
+        unet=UNetConfig(
+            channels=(16, 32),
+            attention_stages=(True, False),
+            resnets_per_stage=1,
+            norm_groups=4,
+            layers=(transformer, *regions, motion),
+            plain_layers=(motion,),
+        ),
+        movement_encoder=maps,
+        pose_encoder=maps,
+        audio=AudioSpec(feature_dim=6, token_dim=10),
+        identity=IdentitySpec(
+            token_dim=12, face_tokens=2, hand_encoder=MapEncoderConfig(patch=8, widths=(8, 8, 8), depth=2)
+        ),
+        schedule=ScheduleSpec(
+            prediction="v_prediction", beta_schedule="squaredcos_cap_v2", zero_snr=True, steps=2
+        ),
+        long_video=LongVideoSpec(kept=10),
+        height=32,
+        width=24,
+    )
+
+
+@pytest.fixture
+def fill() -> Callable[[nn.Module], None]:
+    """Give every weight a random value of ordinary size, those that start at zero too."""
+
+    def fill(module: nn.Module, *, seed: int = 0) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, value in module.named_parameters():
+                noise = torch.randn(value.shape, generator=generator)
+                if value.ndim > 1:
+                    value.copy_(noise if name.endswith("latents") else noise * value[0].numel() ** -0.5)
+                else:
+                    value.copy_(0.2 * noise + ("norm" in name and name.endswith("weight")))
+
+    return fill
+
+
+@pytest.fixture
+def build(fill: Callable[..., None]) -> Callable[..., SystemModel]:
+    def build(spec: SystemSpec, *, seed: int = 0) -> SystemModel:
+        model = SystemModel(spec)
+        fill(model, seed=seed)
+        return model.eval().requires_grad_(False)
+
+    return build
+
+
+@dataclass
+class Clips:
+    """Random input for B clips of F frames, and the model's reading of it."""
+
+    model: SystemModel
+    frames: int
+    latents: Tensor
+    timestep: Tensor
+    reference: dict[str, Tensor]
+    audio: Tensor
+    maps: Tensor
+    clarity: Tensor
+    motion_latents: Tensor
+
+    def read(self, clips: slice = slice(None)) -> Reference:
+        return self.model.encode_reference(**{name: value[clips] for name, value in self.reference.items()})
+
+    def conditions(
+        self,
+        clips: slice = slice(None),
+        *,
+        having: tuple[bool, ...] | None = None,
+        motion: bool = False,
+        silent: bool = False,
+    ) -> Conditions:
+        audio = self.audio[clips]
+        drive = Drive(
+            audio_BFWD=torch.zeros_like(audio) if silent else audio,
+            maps_BFCYX=self.maps[clips],
+            clarity_BF4=self.clarity[clips],
+            motion=self.model.encode_motion(self.motion_latents[clips]) if motion else {},
+        )
+        return self.model.conditions(self.read(clips), drive, reference_rows=having or (True,) * len(audio))
+
+    def predict(self, conditions: Conditions, clips: slice = slice(None)) -> Tensor:
+        return self.model.denoiser(self.latents[clips].flatten(0, 1), self.timestep[clips], conditions)
+
+
+@pytest.fixture
+def clips() -> Callable[..., Clips]:
+    def clips(model: SystemModel, *, count: int = 2, frames: int = 3, seed: int = 1) -> Clips:
+        generator = torch.Generator().manual_seed(seed)
+        spec = model.spec
+        channels, high, wide = spec.unet.latent_channels, spec.height // 8, spec.width // 8
+        window, feature_dim = (spec.audio.window, spec.audio.feature_dim) if spec.audio else (1, 1)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=generator)
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(shape, generator=generator)
+
+        return Clips(
+            model=model,
+            frames=frames,
+            latents=normal(count, frames, channels, high, wide),
+            timestep=uniform(count) * 999,
+            reference={
+                "latents_BCHW": normal(count, channels, high, wide),
+                "skeleton_BCYX": uniform(count, 3, spec.height, spec.width),
+                "hand_crops_BHCYX": uniform(count, 2, 3, 128, 128),
+                "face_vector_BD": nn.functional.normalize(normal(count, 512)),
+            },
+            audio=normal(count, frames, window, feature_dim),
+            maps=uniform(count, 1, 3, spec.height, spec.width),
+            clarity=uniform(count, frames, 4),
+            motion_latents=normal(count, 4, channels, high, wide),
+        )
+
+    return clips
+
+
+@pytest.fixture
+def make_video() -> Callable[..., PreparedVideo]:
+    """Prepare a video of noise: latents, keypoints inside the picture, sound, crops."""
+
+    def make_video(spec: SystemSpec, *, frames: int = 24, seed: int = 0) -> PreparedVideo:
+        rng = np.random.default_rng(seed)
+        size = (spec.unet.latent_channels, spec.height // 8, spec.width // 8)
+        feature_dim = spec.audio.feature_dim if spec.audio else 1
+        points = rng.uniform(0.1, 0.9, (frames, PACKED_POINTS, 3)) * (spec.width, spec.height, 1)
+        points[..., 2] = 1
+        return PreparedVideo(
+            latents_FCHW=rng.standard_normal((frames, *size)).astype(np.float16),
+            pose=Pose.from_packed(points.astype(np.float32), height=spec.height, width=spec.width),
+            audio_FD=rng.standard_normal((frames, feature_dim)).astype(np.float16),
+            clarity_F4=rng.uniform(0, 40, (frames, 4)).astype(np.float32),
+            reference_R=np.array([0, frames // 2]),
+            hand_crops_RHCYX=rng.integers(0, 256, (2, 2, 3, 128, 128), dtype=np.uint8),
+            face_vectors_RD=rng.standard_normal((2, 512)).astype(np.float32),
+        )
+
+    return make_video
+
+
+@pytest.fixture
+def make_store(tmp_path: Path, make_video: Callable[..., PreparedVideo]) -> Callable[..., PreparedVideos]:
+    def make_store(spec: SystemSpec, *, videos: int = 3, frames: int = 24) -> PreparedVideos:
+        folder = tmp_path / "store"
+        ids = tuple(f"video-{number}" for number in range(videos))
+        for number, name in enumerate(ids):
+            write_video(folder, name, make_video(spec, frames=frames, seed=number))
+        write_index(folder, StoreIndex(height=spec.height, width=spec.width, fps=25.0, ids=ids))
+        return PreparedVideos(folder)
+
+    return make_store

@@ -1,0 +1,228 @@
+"""Sampling: exact length, noise that belongs to the frame, passes that are not run, every sampler."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from cyberhost_core.diffusion.guidance import Guidance
+from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, latent_noise, make_scheduler
+from cyberhost_core.errors import Cancelled, ConfigError
+from cyberhost_core.systems.model import Reference, SystemModel
+from cyberhost_core.systems.sampling import SamplingOptions, Track, sample_segment, sample_video
+from cyberhost_core.systems.spec import SystemSpec
+
+Film = Callable[..., torch.Tensor]
+
+
+@pytest.fixture
+def model(small_spec: SystemSpec, build: Callable) -> SystemModel:
+    return build(small_spec)
+
+
+@pytest.fixture
+def reference(model: SystemModel, clips: Callable) -> Reference:
+    return clips(model, count=1).read()
+
+
+def track(frames: int, *, moving: bool = False) -> Track:
+    generator = torch.Generator().manual_seed(frames)
+    return Track(
+        audio_FWD=torch.randn(frames, 5, 6, generator=generator),
+        maps_FCYX=torch.rand(frames if moving else 1, 3, 32, 24, generator=generator),
+        clarity_4=torch.ones(4),
+    )
+
+
+def options(spec: SystemSpec, *, seed: int = 0, guidance: Guidance | None = None) -> SamplingOptions:
+    return SamplingOptions(schedule=spec.schedule, guidance=guidance or Guidance(), seed=seed)
+
+
+def ignore(done: int, steps: int) -> None:
+    pass
+
+
+@pytest.fixture
+def film(model: SystemModel, reference: Reference) -> Film:
+    def film(frames: int, *, moving: bool = False, **chosen: object) -> torch.Tensor:
+        told = options(model.spec, **chosen)
+        return torch.cat(
+            list(sample_video(model, reference, track(frames, moving=moving), told, on_step=ignore))
+        )
+
+    return film
+
+
+@pytest.mark.parametrize("frames", [1, 9, 10, 11, 25])
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_video_has_exactly_the_frames_of_its_track(frames: int, moving: bool, film: Film) -> None:
+    latents = film(frames, moving=moving)
+    assert latents.shape == (frames, 4, 4, 3)
+    assert torch.isfinite(latents).all()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(film: Film) -> None:
+    assert torch.equal(film(11, seed=3), film(11, seed=3))
+    assert not torch.allclose(film(11, seed=3), film(11, seed=4), atol=1e-2)
+
+
+def test_a_longer_sound_changes_nothing_in_the_first_segment(
+    model: SystemModel, reference: Reference
+) -> None:
+    sound = track(25)
+    shorter = Track(audio_FWD=sound.audio_FWD[:12], maps_FCYX=sound.maps_FCYX, clarity_4=sound.clarity_4)
+    first, same = (
+        next(sample_video(model, reference, told, options(model.spec), on_step=ignore))
+        for told in (sound, shorter)
+    )
+    assert torch.equal(first, same)
+
+
+def test_noise_belongs_to_the_absolute_frame() -> None:
+    whole = latent_noise(7, range(30), (4, 3, 2))
+    assert torch.equal(latent_noise(7, range(10, 22), (4, 3, 2)), whole[10:22])
+    assert not torch.equal(whole[0], whole[1])
+    assert not torch.equal(latent_noise(8, range(30), (4, 3, 2)), whole)
+
+
+def test_noise_of_neighbouring_seeds_and_frames_is_independent_and_normal() -> None:
+    draws = (
+        torch.stack([latent_noise(seed, range(20), (4, 16, 16)) for seed in range(5)])
+        .flatten(0, 1)
+        .flatten(1)
+    )
+    correlation = torch.corrcoef(draws) - torch.eye(len(draws))
+    assert float(correlation.abs().max()) < 5 / draws.shape[1] ** 0.5
+    assert float(draws.mean()) == pytest.approx(0, abs=0.02)
+    assert float(draws.std()) == pytest.approx(1, abs=0.02)
+
+
+def test_stopping_in_a_step_ends_the_sampling_there(model: SystemModel, reference: Reference) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def stop_at_the_third(done: int, steps: int) -> None:
+        seen.append((done, steps))
+        if len(seen) == 3:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled, match="enough"):
+        list(sample_video(model, reference, track(25), options(model.spec), on_step=stop_at_the_third))
+    assert len(seen) == 3
+
+
+def test_progress_counts_the_steps_of_all_segments(model: SystemModel, reference: Reference) -> None:
+    seen: list[tuple[int, int]] = []
+    told = options(model.spec)
+    list(sample_video(model, reference, track(25), told, on_step=lambda *step: seen.append(step)))
+    assert {steps for _, steps in seen} == {3 * 2}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert (seen[0][0], seen[-1][0]) == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("guidance", "passes"),
+    [
+        (Guidance(reference_scale=2.5, audio_scale=4.5), 3),
+        (Guidance(reference_scale=1.0, audio_scale=4.5), 2),
+        (Guidance(reference_scale=2.0, audio_scale=2.0), 2),
+        (Guidance(reference_scale=2.0, audio_scale=0.0), 2),
+        (Guidance(reference_scale=1.0, audio_scale=1.0), 1),
+        (Guidance(reference_scale=1.0, audio_scale=0.0), 1),
+    ],
+)
+def test_a_pass_of_weight_zero_is_not_run(
+    guidance: Guidance, passes: int, model: SystemModel, film: Film
+) -> None:
+    rows: list[int] = []
+    model.denoiser.register_forward_pre_hook(lambda *call: rows.append(len(call[1][0])))
+    film(10, guidance=guidance)
+    assert rows == [passes * model.spec.long_video.frames] * model.spec.schedule.steps
+
+
+def test_scales_of_one_are_the_plain_prediction_of_the_full_pass(
+    model: SystemModel, reference: Reference
+) -> None:
+    spec, sound = model.spec, track(12)
+    noise = latent_noise(0, range(12), (4, 4, 3))
+    told = options(spec, guidance=Guidance(reference_scale=1.0, audio_scale=1.0))
+    found = sample_segment(model, reference, sound.at(0, 12), noise, told, on_step=ignore)
+    scheduler = make_scheduler(spec.schedule)
+    scheduler.set_timesteps(spec.schedule.steps)
+    conditions, x = model.conditions(reference, sound.at(0, 12), reference_rows=(True,)), noise
+    for timestep in scheduler.timesteps:
+        x = scheduler.step(model.denoiser(x, timestep.float().expand(1), conditions), timestep, x).prev_sample
+    torch.testing.assert_close(found, x, atol=1e-5, rtol=1e-5)
+
+
+def test_a_segment_leans_on_the_last_kept_frames_of_the_one_before(film: Film, model: SystemModel) -> None:
+    given: list[torch.Tensor] = []
+    encode = model.encode_motion
+    model.encode_motion = lambda latents: given.append(latents) or encode(latents)
+    latents = film(25)
+    assert torch.equal(given[0][0], latents[6:10])
+    assert torch.equal(given[1][0], latents[16:20])
+
+
+def test_beyond_its_end_a_track_holds_its_last_frame() -> None:
+    told = track(5, moving=True)
+    drive = told.at(3, 4)
+    assert torch.equal(drive.audio_BFWD[0], told.audio_FWD[[3, 4, 4, 4]])
+    assert torch.equal(drive.maps_BFCYX[0], told.maps_FCYX[[3, 4, 4, 4]])
+    assert track(5).at(3, 4).maps_BFCYX.shape == (1, 1, 3, 32, 24)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "sample", "v_prediction"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_finds_the_picture_when_the_prediction_is_perfect(
+    prediction: str, sampler: str
+) -> None:
+    spec = ScheduleSpec(prediction=prediction, sampler=sampler, steps=20)
+    scheduler = make_scheduler(spec)
+    scheduler.set_timesteps(spec.steps)
+    generator = torch.Generator().manual_seed(0)
+    picture, noise = (torch.randn(1, 4, 4, 4, generator=generator) for _ in range(2))
+    bars = scheduler.alphas_cumprod
+    x = noise * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        seen = scheduler.scale_model_input(x, timestep)
+        bar = bars[int(timestep)]
+        epsilon = (seen - bar.sqrt() * picture) / (1 - bar).sqrt()
+        answers = {
+            "epsilon": epsilon,
+            "sample": picture,
+            "v_prediction": bar.sqrt() * epsilon - (1 - bar).sqrt() * picture,
+        }
+        x = scheduler.step(answers[prediction], timestep, x).prev_sample
+    torch.testing.assert_close(x, picture, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("prediction", ["sample", "v_prediction"])
+@pytest.mark.parametrize(
+    ("sampler", "beta_schedule"),
+    [(sampler, "scaled_linear") for sampler in SAMPLERS]
+    + [(sampler, "squaredcos_cap_v2") for sampler in SAMPLERS if sampler != "euler"],
+)
+def test_every_sampler_that_takes_a_schedule_runs_with_zero_terminal_snr(
+    prediction: str, sampler: str, beta_schedule: str, model: SystemModel, reference: Reference
+) -> None:
+    spec = ScheduleSpec(
+        prediction=prediction, sampler=sampler, beta_schedule=beta_schedule, zero_snr=True, steps=3
+    )
+    noise = latent_noise(0, range(12), (4, 4, 3))
+    told = SamplingOptions(schedule=spec, guidance=Guidance())
+    out = sample_segment(model, reference, track(12).at(0, 12), noise, told, on_step=ignore)
+    assert torch.isfinite(out).all()
+
+
+def test_euler_refuses_the_cosine_schedule_with_a_sentence() -> None:
+    with pytest.raises(
+        ConfigError, match=r"'euler' does not know .* cosine schedule; choose ddim, dpmpp_2m or unipc\."
+    ):
+        make_scheduler(ScheduleSpec(sampler="euler", beta_schedule="squaredcos_cap_v2"))
+
+
+def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(
+        ConfigError, match=r"'magic' is not known; choose one of: ddim, dpmpp_2m, euler, unipc\."
+    ):
+        make_scheduler(ScheduleSpec(sampler="magic"))

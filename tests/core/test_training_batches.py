@@ -1,0 +1,219 @@
+"""Batches: a pure function of (seed, step, rank), cut out of one place, dropped as often as set."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from cyberhost_core.conditions.audio_windows import windows
+from cyberhost_core.data.store import PreparedVideos, StoreError, write_video
+from cyberhost_core.systems.spec import SystemSpec
+from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
+from cyberhost_core.training.stage import image_stage_spec
+
+FRAMES = 5
+ALWAYS = SamplingConfig(drop_reference=0, drop_audio=0, drop_motion=0)
+
+
+@pytest.fixture
+def maker(small_spec: SystemSpec, make_store: Callable) -> Callable[..., BatchMaker]:
+    store = make_store(small_spec)
+
+    def maker(
+        config: SamplingConfig = ALWAYS, *, seed: int = 0, rank: int = 0, frames: int = FRAMES
+    ) -> BatchMaker:
+        return BatchMaker(store, small_spec, config, frames=frames, seed=seed, rank=rank)
+
+    return maker
+
+
+def content(batch: Batch) -> list[Any]:
+    """Everything in a batch, flat, in a fixed order."""
+    values = [value for _, value in sorted(vars(batch).items())]
+    nested = [list(value.values()) if isinstance(value, dict) else [value] for value in values]
+    return [value for group in nested for value in group]
+
+
+def same(a: Batch, b: Batch) -> bool:
+    return all(
+        torch.equal(x, y) if isinstance(x, Tensor) else x == y
+        for x, y in zip(content(a), content(b), strict=True)
+    )
+
+
+def test_a_batch_depends_on_seed_step_and_rank_alone(maker: Callable) -> None:
+    config = SamplingConfig(clips=2, map_mix=(1, 1, 1), motion_noise=0.1)
+    first = maker(config)
+    later = first[7]
+    for step in (3, 0, 11):
+        first[step]
+    assert same(first[7], later)
+    assert same(maker(config)[7], later), "another maker, without a history"
+    for other in (first[8], maker(config, seed=1)[7], maker(config, rank=1)[7]):
+        assert not same(other, later)
+
+
+def test_loading_in_other_processes_gives_the_same_batches(maker: Callable) -> None:
+    made = maker(SamplingConfig(clips=2))
+    loaded = DataLoader(made, batch_size=None, sampler=[4, 5], num_workers=2)
+    for step, batch in zip((4, 5), loaded, strict=True):
+        assert same(batch, made[step])
+
+
+def test_a_clip_and_what_drives_it_come_from_the_same_frames(maker: Callable) -> None:
+    made = maker()
+    for step in range(5):
+        batch = made[step]
+        video, start = find(made.videos, batch.latents[0])
+        latents = torch.from_numpy(video.latents_FCHW).float()
+        assert torch.equal(batch.latents[0], latents[start : start + FRAMES])
+        assert torch.equal(batch.motion[0], latents[start - 4 : start]), "the frames right before"
+        sound = windows(torch.from_numpy(video.audio_FD).float(), size=5)
+        assert torch.equal(batch.audio[0], sound[start : start + FRAMES])
+        assert torch.equal(batch.clarity[0], torch.from_numpy(video.clarity_F4[start : start + FRAMES]))
+
+
+def test_the_reference_is_one_of_the_frames_that_may_serve_with_its_own_crops(maker: Callable) -> None:
+    made = maker()
+    chosen = set()
+    for step in range(8):
+        batch = made[step]
+        video, _ = find(made.videos, batch.latents[0])
+        latents = torch.from_numpy(video.latents_FCHW).float()
+        (choice,) = (
+            i for i, f in enumerate(video.reference_R) if torch.equal(latents[f], batch.reference[0])
+        )
+        chosen.add(choice)
+        assert torch.equal(batch.face[0], torch.from_numpy(video.face_vectors_RD[choice]))
+        assert torch.equal(
+            batch.hand_crops[0] * 255, torch.from_numpy(video.hand_crops_RHCYX[choice]).float()
+        )
+    assert chosen == {0, 1}
+
+
+def find(videos: PreparedVideos, latents: Tensor) -> tuple[Any, int]:
+    for video in videos:
+        for start in range(len(video) - len(latents) + 1):
+            if np.array_equal(video.latents_FCHW[start : start + len(latents)], latents.numpy()):
+                return video, start
+    raise AssertionError("the clip is not in the store")
+
+
+def test_shapes_are_those_that_the_batch_states(maker: Callable) -> None:
+    batch = maker(SamplingConfig(clips=2, drop_motion=0))[0]
+    assert batch.latents.shape == batch.noise.shape == (2, FRAMES, 4, 4, 3)
+    assert batch.motion.shape == (2, 4, 4, 4, 3)
+    assert batch.maps.shape == (2, 1, 3, 32, 24)
+    assert batch.hands_mask.shape == batch.face_mask.shape == (2 * FRAMES, 1, 4, 3)
+    assert {size: maps.shape for size, maps in batch.heatmaps.items()} == {
+        (4, 3): (2 * FRAMES, 21, 4, 3),
+        (2, 2): (2 * FRAMES, 21, 2, 2),
+    }
+    assert batch.timestep.shape == batch.chance.shape == (2,)
+    assert ((batch.chance >= 0) & (batch.chance < 1)).all()
+    assert float(batch.maps.min()) >= 0
+    assert float(batch.maps.max()) <= 1
+
+
+@pytest.fixture
+def drawn(
+    maker: Callable, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[SamplingConfig], tuple[list[Batch], list[str]]]:
+    """Make many batches of one and the same clip, where only what is drawn and dropped differs; and their maps."""
+
+    def drawn(config: SamplingConfig, *, count: int = 400) -> tuple[list[Batch], list[str]]:
+        made = maker(config)
+        rng = np.random.default_rng(0)
+        clip = made._clip(made.videos[0], rng, kind="movement", motion_frames=4)
+        kinds: list[str] = []
+
+        def short_cut(video: object, rng: object, *, kind: str, motion_frames: int) -> dict[str, Any]:
+            kinds.append(kind)
+            return {**clip, "motion": clip["motion"][:motion_frames]}
+
+        monkeypatch.setattr(made, "_clip", short_cut)
+        return [made[step] for step in range(count)], kinds
+
+    return drawn
+
+
+def test_conditions_are_dropped_as_often_as_set(drawn: Callable) -> None:
+    batches, _ = drawn(SamplingConfig(clips=4, drop_reference=0.2, drop_audio=0.3, drop_motion=0.25))
+    having = np.array([batch.reference_rows for batch in batches])
+    silent = np.array([[not clip.any() for clip in batch.audio] for batch in batches])
+    still = np.array([batch.motion.shape[1] == 0 for batch in batches])
+    assert 1 - having.mean() == pytest.approx(0.2, abs=0.04)
+    assert silent[having].mean() == pytest.approx(0.3, abs=0.04)
+    assert silent[~having].all(), "the null pass of guidance hears nothing either"
+    assert still.mean() == pytest.approx(0.25, abs=0.07)
+
+
+def test_the_rates_of_the_default_are_kept(drawn: Callable) -> None:
+    config = SamplingConfig(clips=4)
+    batches, _ = drawn(config)
+    having = np.array([batch.reference_rows for batch in batches])
+    assert 1 - having.mean() == pytest.approx(config.drop_reference, abs=0.02)
+    still = np.array([batch.motion.shape[1] == 0 for batch in batches])
+    assert still.mean() == pytest.approx(config.drop_motion, abs=0.07)
+
+
+def test_timesteps_and_chances_are_uniform_and_noise_is_normal(drawn: Callable) -> None:
+    batches, _ = drawn(SamplingConfig(clips=4))
+    timestep = torch.cat([batch.timestep for batch in batches]).float()
+    chance = torch.cat([batch.chance for batch in batches])
+    assert float(timestep.mean()) == pytest.approx(499.5, rel=0.05)
+    assert float(timestep.std()) == pytest.approx(1000 / 12**0.5, rel=0.05)
+    assert float(chance.mean()) == pytest.approx(0.5, abs=0.03)
+    noise = torch.stack([batch.noise for batch in batches])
+    assert float(noise.mean()) == pytest.approx(0, abs=0.01)
+    assert float(noise.std()) == pytest.approx(1, abs=0.01)
+
+
+def test_kinds_of_maps_are_mixed_in_their_shares(drawn: Callable) -> None:
+    _, kinds = drawn(SamplingConfig(clips=1, map_mix=(2, 1, 1)))
+    shares = [kinds.count(kind) / len(kinds) for kind in ("movement", "hands", "skeleton")]
+    assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.08)
+
+
+def test_a_movement_map_stands_still_and_a_skeleton_moves(maker: Callable) -> None:
+    still = maker(ALWAYS.derive(map_mix=(1, 0, 0)))[0].maps
+    moving = maker(ALWAYS.derive(map_mix=(0, 0, 1)))[0].maps
+    hands = maker(ALWAYS.derive(map_mix=(0, 1, 0)))[0].maps
+    assert still.shape[1] == 1
+    assert moving.shape[1] == hands.shape[1] == FRAMES
+    assert not torch.equal(moving[0, 0], moving[0, 1])
+
+
+def test_noise_on_motion_frames_stays_below_its_largest_sigma(maker: Callable) -> None:
+    clean, noisy = maker(ALWAYS), maker(ALWAYS.derive(motion_noise=0.1))
+    sigmas = [float((noisy[step].motion - clean[step].motion).std()) for step in range(8)]
+    assert 0 < max(sigmas) < 0.12
+    assert len({round(sigma, 4) for sigma in sigmas}) > 4
+
+
+def test_image_batches_are_pairs_without_motion_frames(small_spec: SystemSpec, make_store: Callable) -> None:
+    spec = image_stage_spec(small_spec)
+    batch = BatchMaker(make_store(small_spec), spec, SamplingConfig(clips=3), frames=1, seed=0)[0]
+    assert batch.latents.shape == (3, 1, 4, 4, 3)
+    assert batch.motion.shape[1] == 0
+
+
+def test_videos_too_short_for_a_clip_are_refused(small_spec: SystemSpec, make_store: Callable) -> None:
+    store = make_store(small_spec, frames=8)
+    with pytest.raises(StoreError, match=r"has 8 frames and a clip with its motion frames needs 9; prepare"):
+        BatchMaker(store, small_spec, ALWAYS, frames=5, seed=0)
+
+
+def test_one_short_video_among_long_ones_is_refused_too(
+    small_spec: SystemSpec, make_store: Callable, make_video: Callable
+) -> None:
+    store = make_store(small_spec, videos=2)
+    write_video(store.folder, "video-1", make_video(small_spec, frames=3))
+    made = BatchMaker(store, small_spec, ALWAYS, frames=5, seed=0)
+    with pytest.raises(StoreError, match=r"has 3 frames and a clip with its motion frames needs 9; prepare"):
+        for step in range(20):
+            made[step]
