@@ -32,7 +32,10 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress ba
 def puppets(
     checkpoint: CheckpointOption = None,
     quick: Annotated[
-        bool, typer.Option(help="3 clips of 24 frames: does everything run? Too short to judge a model.")
+        bool,
+        typer.Option(
+            "--quick", help="3 clips of 24 frames: does everything run? Too short to judge a model."
+        ),
     ] = False,
     clips: Annotated[
         int | None, typer.Option(min=1, max=100, help="Held-out puppets. [default: 10, quick 3]")

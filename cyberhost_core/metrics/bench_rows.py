@@ -64,7 +64,7 @@ LINES = {
     "mouth_seen": Line("frames with a mouth (share)"),
     "hands_found": Line("hands found (share)", _at_least(0.90), "of frames, both hands"),
     "hands_plausible": Line(
-        "plausible fingers (share)", _at_least(0.70), "within 3/128 of the height of a real hand"
+        "plausible fingers (share)", _at_least(0.70), "at most 3/128 of the picture off a real hand"
     ),
     "hkc": Line("HKC", comment="mean confidence of hand keypoints"),
     "hkv_px": Line("HKV (px)", comment="deviation of hand keypoints within a clip"),

@@ -1,6 +1,6 @@
 """Movement: does the body stay inside the box that was asked for, and use more room when it is given more?
 
-box of the movement map -----------------------------+--> share of frames inside
+box of the movement map -------------------------------+--> share of frames inside
 frames --pose detector--> thorax point, frame by frame +--> range --(several boxes)--> Spearman
 """
 
@@ -33,7 +33,8 @@ def movement(pose: Pose, *, box: np.ndarray) -> Movement:
 
     Shapes:   pose of F frames; box (4,) x0, y0, x1, y1
     Units:    box in px of the pose's canvas; a thorax up to 1/128 of the picture's height beyond it is inside
-    Source:   CyberHost (ICLR 2025) section 3.3 "Body Movement Map": "constrain the range of body movement"
+    Source:   CyberHost (ICLR 2025) section 3.3: the map is "a control signal for the movement amplitude of
+              the body root"
     """
     thorax_FC = pose.thorax_FC()
     seen_F = thorax_FC[:, 2] >= SEEN

@@ -111,10 +111,10 @@ def aligned(cells: Sequence[Sequence[str]], *, left: Sequence[int]) -> list[str]
 
 
 def number_text(value: float | None) -> str:
-    """Write a number with three digits that count, a dash for none."""
+    """Write a number with about three digits that count, a dash for none."""
     if value is None:
         return "-"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 10 else f"{value:.2f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -65,7 +65,8 @@ def train_stage(
     validate = _validation(trainer, files, stage, log) if files.held_out else None
     averaged = trainer.run(until=until, report=report, validate=validate)
     path = files.out / "model.safetensors"
-    save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, path)
+    if trainer.accelerator.is_main_process:
+        save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, path)
     return path
 
 

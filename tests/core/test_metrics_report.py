@@ -48,7 +48,8 @@ def test_the_table_has_aligned_columns_and_says_how_many_targets_are_reached() -
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "-"), (0.123, "0.12"), (-0.5, "-0.50"), (24.56, "24.6"), (1234.5, "1234")]
+    ("value", "text"),
+    [(None, "-"), (0.123, "0.12"), (-0.5, "-0.50"), (24.56, "24.6"), (20.0, "20.0"), (1234.5, "1234")],
 )
 def test_numbers_are_written_with_the_digits_that_count(value: float | None, text: str) -> None:
     assert number_text(value) == text

@@ -11,7 +11,7 @@ from cyberhost_core.backbone.region_attention import RegionAttentionConfig
 from cyberhost_core.backbone.unet import sites
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.systems.cyberhost import ABLATIONS, SYSTEMS, ram_at, tiny
-from cyberhost_core.systems.model import on_meta
+from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.stage import image_stage_spec
 
@@ -61,6 +61,24 @@ def test_an_ablated_system_still_predicts(
     out = told.predict(told.conditions(having=(True, False), motion=True))
     assert out.shape == told.latents.flatten(0, 1).shape
     assert torch.isfinite(out).all()
+
+
+@pytest.mark.parametrize("name", ["no-movement-map", "no-hand-clarity", "no-pose-aligned-reference"])
+def test_a_fresh_condition_changes_nothing(
+    name: str, small_spec: SystemSpec, fill: Callable, clips: Callable
+) -> None:
+    torch.manual_seed(0)
+    whole = SystemModel(small_spec)
+    fill(whole.denoiser)
+    fill(whole.reference_net)
+    lacking = SystemModel(ABLATIONS[name](small_spec))
+    lacking.load_state_dict(whole.state_dict(), strict=False)
+    outputs = []
+    for model in (whole, lacking):
+        told = clips(model.eval())
+        with torch.no_grad():
+            outputs.append(told.predict(told.conditions()))
+    assert torch.equal(*outputs)
 
 
 def test_a_unified_bank_holds_every_pair_of_a_spatial_and_a_temporal_vector(small_spec: SystemSpec) -> None:

@@ -1,24 +1,24 @@
 """Training: what is learned, resumed, averaged and handed on."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cyberhost_core.backbone.ops import TRAINING_OPS
 from cyberhost_core.data.store import PreparedVideos
 from cyberhost_core.errors import CheckpointError
+from cyberhost_core.systems.cyberhost import ram_at
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
-from cyberhost_core.training.losses import LossConfig
-from cyberhost_core.training.stage import StageConfig, TrainingModule, image_stage_spec
+from cyberhost_core.training.stage import StageConfig, image_stage_spec
 from cyberhost_core.training.trainer import Trainer, learning_rate, update_average
 
 FRAMES = 3
@@ -49,9 +49,6 @@ def make_trainer(small_spec: SystemSpec, make_store: Callable, tmp_path: Path) -
         return Trainer(model, stage, videos, out=tmp_path / out, workers=0)
 
     return make_trainer
-
-
-# Resuming ----------------------------------------------------------------------------------------------------
 
 
 def test_a_run_that_was_stopped_and_resumed_ends_in_the_same_bits(make_trainer: Callable) -> None:
@@ -103,8 +100,6 @@ def test_a_damaged_run_file_is_named(kept: float, make_trainer: Callable) -> Non
 
 
 def test_a_file_that_is_no_run_is_named(make_trainer: Callable, tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
     trainer = make_trainer()
     trainer.run_file.parent.mkdir()
     save_file({"weights.x": torch.zeros(1)}, trainer.run_file)
@@ -112,23 +107,15 @@ def test_a_file_that_is_no_run_is_named(make_trainer: Callable, tmp_path: Path) 
         trainer.run()
 
 
-# Rules of the loop -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("step", "rate"), [(0, 1 / 10), (8, 9 / 10), (10_000, 0.9)])
-def test_the_average_moves_towards_the_weights_faster_at_first(step: int, rate: float) -> None:
+@pytest.mark.parametrize(("step", "rate"), [(0, 0.9), (2, 0.75), (90, 0.1), (10_000, 0.1)])
+def test_the_average_moves_towards_the_weights_and_faster_at_first(step: int, rate: float) -> None:
     torch.manual_seed(0)
     average, module = nn.Linear(3, 2), nn.Linear(3, 2)
-    decay = 0.1
-    follow = 1 - min(decay, (1 + step) / (10 + step))
-    expected = {
-        name: follow * value.detach() + (1 - follow) * average.state_dict()[name]
-        for name, value in module.named_parameters()
-    }
-    update_average(average, module, decay=decay, step=step)
-    assert follow == pytest.approx(max(0.9, rate)) or step == 0
+    before = {name: value.clone() for name, value in average.state_dict().items()}
+    update_average(average, module, decay=0.9, step=step)
     for name, value in average.state_dict().items():
-        torch.testing.assert_close(value, expected[name])
+        expected = (1 - rate) * before[name] + rate * module.state_dict()[name]
+        torch.testing.assert_close(value, expected)
 
 
 def test_the_learning_rate_warms_up_holds_and_falls_to_a_tenth() -> None:
@@ -175,86 +162,21 @@ def moments(trainer: Trainer) -> dict[str, Tensor]:
     return {name: value for name, value in load_file(trainer.run_file).items() if name.endswith("exp_avg")}
 
 
-# Losses ------------------------------------------------------------------------------------------------------
-
-
-def losses_of(module: TrainingModule, batch: Batch) -> dict[str, float]:
-    with torch.no_grad():
-        return {name: float(value) for name, value in module(batch).items()}
-
-
-def test_local_enhancement_acts_below_500_and_in_half_of_the_cases(
-    small_spec: SystemSpec, build: Callable, make_store: Callable
-) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
-    module = TrainingModule(build(small_spec), LossConfig())
-
-    def losses(timestep: int, chance: float) -> dict[str, float]:
-        told = replace(batch, timestep=torch.tensor([timestep]), chance=torch.tensor([chance]))
-        return losses_of(module, told)
-
-    assert losses(499, 0.4)["heatmap"] > 0
-    assert losses(500, 0.4)["heatmap"] == 0
-    assert losses(499, 0.6)["heatmap"] == 0
-    assert losses(499, 0.4)["denoising"] > losses(499, 0.6)["denoising"]
-    assert losses(499, 0.4)["hands_mask"] == losses(499, 0.6)["hands_mask"] > 0
-
-
-def test_mask_losses_carry_their_weights(
-    small_spec: SystemSpec, build: Callable, make_store: Callable
-) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
-    model = build(small_spec)
-    paper = losses_of(TrainingModule(model, LossConfig()), batch)
-    one = losses_of(TrainingModule(model, LossConfig(hands_mask_weight=1, face_mask_weight=1)), batch)
-    assert paper["hands_mask"] == pytest.approx(0.005 * one["hands_mask"])
-    assert paper["face_mask"] == pytest.approx(0.001 * one["face_mask"])
-
-
-def test_a_system_without_rams_has_the_denoising_loss_alone(
-    small_spec: SystemSpec, build: Callable, make_store: Callable
-) -> None:
-    spec = image_stage_spec(small_spec)
-    batch = BatchMaker(make_store(small_spec), spec, NEVER_DROP, frames=1, seed=0)[0]
-    losses = losses_of(TrainingModule(build(spec), LossConfig()), batch)
-    assert {name for name, value in losses.items() if value} == {"denoising"}
-
-
-def test_every_parameter_learns_but_the_end_of_the_reference_net_that_nobody_reads(
-    small_spec: SystemSpec, build: Callable, make_store: Callable, fill: Callable
-) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
-    module = TrainingModule(build(small_spec).requires_grad_(True).train(), LossConfig())
-    fill(module.heads)
-    told = replace(batch, timestep=torch.tensor([100]), chance=torch.tensor([0.1]))
-    torch.stack(list(module(told).values())).sum().backward()
-    idle = {name for name, value in module.named_parameters() if value.grad is None or not value.grad.any()}
-    end = r"model\.reference_net\.up_blocks\.1\.attentions\.1\.(proj_out|transformer_blocks\.0\.(attn1|norm3|ff))\..*"
-    assert idle
-    assert not {name for name in idle if not re.fullmatch(end, name)}
-
-
-# Learning ----------------------------------------------------------------------------------------------------
-
-
 def test_a_model_learns_one_clip_by_heart(
     make_trainer: Callable, small_spec: SystemSpec, make_store: Callable
 ) -> None:
-    store = make_store(small_spec, videos=1, frames=FRAMES + 4)
+    spec = ram_at(small_spec, ("up_blocks.1.1",))
+    store = make_store(spec, videos=1, frames=FRAMES + 4)  # one clip fits, so each batch holds this one
     stage = STAGE.derive(
-        steps=200,
-        learning_rate=4e-3,
-        warmup_steps=10,
-        decay_fraction=0.5,
-        sampling=NEVER_DROP.derive(clips=4),
+        steps=60, learning_rate=1e-2, warmup_steps=10, decay_fraction=0.5, sampling=NEVER_DROP.derive(clips=8)
     )
-    trainer = make_trainer(stage, videos=store)
-    exam = BatchMaker(store, small_spec, NEVER_DROP.derive(clips=32), frames=FRAMES, seed=1)[0]
-    before = losses_of(trainer.module, exam)["denoising"]
+    trainer = make_trainer(stage, spec=spec, videos=store)
+    exam = BatchMaker(store, spec, NEVER_DROP.derive(clips=16), frames=FRAMES, seed=1)[0]
+    with torch.no_grad():
+        before = trainer.module(exam)["denoising"]
     trainer.run()
-    after = losses_of(trainer.ema, exam)["denoising"]
-    print("LOSS", before, after)
-    assert after < before / 3
+    with torch.no_grad():
+        assert trainer.ema(exam)["denoising"] < 0.6 * before
 
 
 def test_the_first_stage_hands_its_weights_to_the_second(
@@ -295,7 +217,3 @@ def test_validation_sees_the_average_as_often_as_set(make_trainer: Callable) -> 
     assert seen == [2, 4]
     assert [step for step, told in reported.items() if "sync" in told] == [2, 4]
     assert {"denoising", "heatmap", "hands_mask", "face_mask"} <= set(reported[1])
-
-
-def same_keys(found: Sequence[str], expected: Sequence[str]) -> bool:
-    return sorted(found) == sorted(expected)

@@ -123,7 +123,7 @@ def test_shapes_are_those_that_the_batch_states(maker: Callable) -> None:
 def drawn(
     maker: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[SamplingConfig], tuple[list[Batch], list[str]]]:
-    """Make many batches of one and the same clip, where only what is drawn and dropped differs; and their maps."""
+    """Make many batches of one clip, where only what is drawn and dropped differs, and name their maps."""
 
     def drawn(config: SamplingConfig, *, count: int = 400) -> tuple[list[Batch], list[str]]:
         made = maker(config)

@@ -1,0 +1,67 @@
+"""Samplers and noise: every sampler solves every prediction type; a frame's noise is its own."""
+
+import pytest
+import torch
+
+from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, latent_noise, make_scheduler
+from cyberhost_core.errors import ConfigError
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "sample", "v_prediction"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_finds_the_picture_when_the_prediction_is_perfect(
+    prediction: str, sampler: str
+) -> None:
+    spec = ScheduleSpec(prediction=prediction, sampler=sampler, steps=20)
+    scheduler = make_scheduler(spec)
+    scheduler.set_timesteps(spec.steps)
+    generator = torch.Generator().manual_seed(0)
+    picture, noise = (torch.randn(1, 4, 4, 4, generator=generator) for _ in range(2))
+    bars = scheduler.alphas_cumprod
+    x = noise * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        seen = scheduler.scale_model_input(x, timestep)
+        bar = bars[int(timestep)]
+        epsilon = (seen - bar.sqrt() * picture) / (1 - bar).sqrt()
+        answers = {
+            "epsilon": epsilon,
+            "sample": picture,
+            "v_prediction": bar.sqrt() * epsilon - (1 - bar).sqrt() * picture,
+        }
+        x = scheduler.step(answers[prediction], timestep, x).prev_sample
+    torch.testing.assert_close(x, picture, atol=0.05, rtol=0.05)
+
+
+def test_euler_refuses_the_cosine_schedule_with_a_sentence() -> None:
+    with pytest.raises(
+        ConfigError, match=r"'euler' does not know .* cosine schedule; choose ddim, dpmpp_2m or unipc\."
+    ):
+        make_scheduler(ScheduleSpec(sampler="euler", beta_schedule="squaredcos_cap_v2"))
+
+
+def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(
+        ConfigError, match=r"'magic' is not known; choose one of: ddim, dpmpp_2m, euler, unipc\."
+    ):
+        make_scheduler(ScheduleSpec(sampler="magic"))
+
+
+def test_noise_belongs_to_the_absolute_frame() -> None:
+    whole = latent_noise(7, range(30), (4, 3, 2))
+    assert torch.equal(latent_noise(7, range(10, 22), (4, 3, 2)), whole[10:22])
+    assert not torch.equal(whole[0], whole[1])
+    assert not torch.equal(latent_noise(8, range(30), (4, 3, 2)), whole)
+
+
+def test_noise_of_neighbouring_seeds_and_frames_is_independent_and_normal() -> None:
+    draws = (
+        torch.stack([latent_noise(seed, range(20), (4, 16, 16)) for seed in range(5)])
+        .flatten(0, 1)
+        .flatten(1)
+    )
+    correlation = torch.corrcoef(draws) - torch.eye(len(draws))
+    assert float(correlation.abs().max()) < 5 / draws.shape[1] ** 0.5
+    assert float(draws.mean()) == pytest.approx(0, abs=0.02)
+    assert float(draws.std()) == pytest.approx(1, abs=0.02)

@@ -1,0 +1,73 @@
+"""The losses of a batch: when local enhancement acts, what each weighs, and which parameters they reach."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cyberhost_core.systems.spec import SystemSpec
+from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
+from cyberhost_core.training.losses import LossConfig
+from cyberhost_core.training.stage import TrainingModule, image_stage_spec
+
+FRAMES = 3
+NEVER_DROP = SamplingConfig(drop_reference=0, drop_audio=0, drop_motion=0)
+
+
+def losses_of(module: TrainingModule, batch: Batch) -> dict[str, float]:
+    with torch.no_grad():
+        return {name: float(value) for name, value in module(batch).items()}
+
+
+def test_local_enhancement_acts_below_500_and_in_half_of_the_cases(
+    small_spec: SystemSpec, build: Callable, make_store: Callable
+) -> None:
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
+    module = TrainingModule(build(small_spec), LossConfig())
+
+    def losses(timestep: int, chance: float) -> dict[str, float]:
+        told = replace(batch, timestep=torch.tensor([timestep]), chance=torch.tensor([chance]))
+        return losses_of(module, told)
+
+    assert losses(499, 0.4)["heatmap"] > 0
+    assert losses(500, 0.4)["heatmap"] == 0
+    assert losses(499, 0.6)["heatmap"] == 0
+    assert losses(499, 0.4)["denoising"] > losses(499, 0.6)["denoising"]
+    assert losses(499, 0.4)["hands_mask"] == losses(499, 0.6)["hands_mask"] > 0
+
+
+def test_mask_losses_carry_their_weights(
+    small_spec: SystemSpec, build: Callable, make_store: Callable
+) -> None:
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
+    model = build(small_spec)
+    paper = losses_of(TrainingModule(model, LossConfig()), batch)
+    one = losses_of(TrainingModule(model, LossConfig(hands_mask_weight=1, face_mask_weight=1)), batch)
+    assert paper["hands_mask"] == pytest.approx(0.005 * one["hands_mask"])
+    assert paper["face_mask"] == pytest.approx(0.001 * one["face_mask"])
+
+
+def test_a_system_without_rams_has_the_denoising_loss_alone(
+    small_spec: SystemSpec, build: Callable, make_store: Callable
+) -> None:
+    spec = image_stage_spec(small_spec)
+    batch = BatchMaker(make_store(small_spec), spec, NEVER_DROP, frames=1, seed=0)[0]
+    losses = losses_of(TrainingModule(build(spec), LossConfig()), batch)
+    assert {name for name, value in losses.items() if value} == {"denoising"}
+
+
+def test_every_parameter_learns_but_the_end_of_the_reference_net_that_nobody_reads(
+    small_spec: SystemSpec, build: Callable, make_store: Callable, fill: Callable
+) -> None:
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
+    module = TrainingModule(build(small_spec).requires_grad_(True).train(), LossConfig())
+    fill(module.heads)
+    told = replace(batch, timestep=torch.tensor([100]), chance=torch.tensor([0.1]))
+    torch.stack(list(module(told).values())).sum().backward()
+    idle = {name for name, value in module.named_parameters() if value.grad is None or not value.grad.any()}
+    last = r"model\.reference_net\.up_blocks\.1\.attentions\.1\."
+    end = last + r"(proj_out|transformer_blocks\.0\.(attn1|norm3|ff))\..*"
+    assert idle
+    assert not {name for name in idle if not re.fullmatch(end, name)}
