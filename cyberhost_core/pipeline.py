@@ -1,9 +1,9 @@
 """The whole inference story: one picture and one voice track become a video.
 
-    picture -> fitted to the system's size -> pose -> skeleton, hand crops, face vector -> Reference
-    voice   -> speech features -> frames -> windows ----------------------------------+
-    movement box, hand clarity -------------------------------------------------------+-> Track
-    Reference, Track -> segments of latents -> decoded in chunks -> mp4 with the voice
+picture -> fitted to the system's size -> pose -> skeleton, hand crops, face vector -> Reference
+voice   -> speech features -> frames -> windows ----------------------------------+
+movement box, hand clarity -------------------------------------------------------+-> Track
+Reference, Track -> segments of latents -> decoded in chunks -> mp4 with the voice
 """
 
 import sys
@@ -51,8 +51,8 @@ class Progress:
 class GenerateOptions:
     """What may be chosen; None means the checkpoint's own value.
 
-    Units:    movement: width and height of the movement box as fractions of the picture; hand_clarity: 0..1 of the calibrated
-              range; scale: the written frames are enlarged this many times
+    Units:    movement: width and height of the movement box as fractions of the picture; hand_clarity: 0..1
+              of the calibrated range; scale: the written frames are enlarged this many times
     """
 
     seed: int = 0
@@ -90,16 +90,19 @@ def generate(
 ) -> GenerateReport:
     """Generate a video of ceil(duration x fps) frames with the sound muxed in.
 
-    Shapes:   image_YXC (Y, X, 3) uint8 RGB, any size; it is cropped about its middle to the system's proportions
-    Raises:   CyberHostError: every bad input, one sentence each; Cancelled: is_cancelled said so; nothing is left behind
+    Shapes:   image_YXC (Y, X, 3) uint8 RGB, any size; it is cropped to the system's proportions
+    Raises:   CyberHostError: every bad input, one sentence each; Cancelled: is_cancelled said so; no file is
+              left behind
     Source:   CyberHost sections 3 and 4.1, appendix E
     """
     began = time.perf_counter()
     sound.require_audible()
     stop_if_cancelled = _cancel_check(is_cancelled)
-    show = on_progress or (lambda progress: None)
+    show = on_progress or _say_nothing
     checkpoint = load_checkpoint(checkpoint_path)
-    talker = Talker(checkpoint, pose_detector_path=pose_detector_path or bundled.require(bundled.POSE_DETECTOR))
+    talker = Talker(
+        checkpoint, pose_detector_path=pose_detector_path or bundled.require(bundled.POSE_DETECTOR)
+    )
     show(Progress("prepare", 0, 2))
     reference, pose = talker.reference(image_YXC)
     stop_if_cancelled()
@@ -113,7 +116,11 @@ def generate(
 
     spec = checkpoint.spec
     with VideoWriter(
-        out_path, fps=options.fps, height=spec.height * options.scale, width=spec.width * options.scale, sound=sound
+        out_path,
+        fps=options.fps,
+        height=spec.height * options.scale,
+        width=spec.width * options.scale,
+        sound=sound,
     ) as writer:
         for frames_FYXC in talker.frames(reference, track, options, on_step=on_step):
             writer.write(_enlarged(frames_FYXC, options.scale))
@@ -128,7 +135,9 @@ class Talker:
         self.checkpoint, self.spec = checkpoint, checkpoint.spec
         if checkpoint.vae is None or checkpoint.audio_encoder is None:
             missing = "autoencoder (vae.)" if checkpoint.vae is None else "speech encoder (audio_encoder.)"
-            raise CheckpointError(f"The checkpoint holds no {missing}, which is needed here; assemble one that does.")
+            raise CheckpointError(
+                f"The checkpoint holds no {missing}, which is needed here; assemble one that does."
+            )
         self.vae = checkpoint.vae
         self.speech = SpeechFeatures.from_state_dict(*checkpoint.audio_encoder)
         self.pose_detector = PoseDetector(pose_detector_path)
@@ -151,7 +160,9 @@ class Talker:
             latents_BCHW=latents_1CHW,
             skeleton_BCYX=draw_skeleton(pose),
             hand_crops_BHCYX=(hand_crops(picture_YXC, pose).images_NCHW[None] + 1) / 2,
-            face_vector_BD=torch.from_numpy(self.face_identity.embed(picture_YXC, pose.face_FKC)).reshape(1, -1).float(),
+            face_vector_BD=torch.from_numpy(self.face_identity.embed(picture_YXC, pose.face_FKC))
+            .reshape(1, -1)
+            .float(),
         )
 
     def track(self, sound: Sound, pose: Pose, options: GenerateOptions) -> Track:
@@ -167,11 +178,20 @@ class Talker:
         )
 
     def frames(
-        self, reference: Reference, track: Track, options: GenerateOptions, *, on_step: Callable[[int, int], None]
+        self,
+        reference: Reference,
+        track: Track,
+        options: GenerateOptions,
+        *,
+        on_step: Callable[[int, int], None],
     ) -> Iterator[np.ndarray]:
         """Yield decoded frames, uint8 (F, Y, X, 3), a segment at a time."""
         for latents in sample_video(
-            self.checkpoint.model, reference, track, sampling_options(self.checkpoint, options), on_step=on_step
+            self.checkpoint.model,
+            reference,
+            track,
+            sampling_options(self.checkpoint, options),
+            on_step=on_step,
         ):
             for chunk in latents.split(DECODE_CHUNK):
                 yield self.decode(chunk)
@@ -195,9 +215,9 @@ class Talker:
         decibels = -10 * np.log10(max(error, 1e-10))
         if decibels < floor:
             raise ImageError(
-                f"The picture is unlike what this model was trained on (it comes back from its autoencoder with {decibels:.1f} dB, "
-                f"at least {floor:.1f} dB was expected): '{self.spec.name}' knows drawn puppets only; use a bundled portrait, or "
-                "give full-size weights for people with --checkpoint."
+                "The picture is unlike what this model was trained on (it comes back from its autoencoder "
+                f"with {decibels:.1f} dB, at least {floor:.1f} dB was expected): '{self.spec.name}' knows drawn "
+                "puppets only; use a bundled portrait, or give weights for people with --checkpoint."
             )
         return latents
 
@@ -215,11 +235,15 @@ def sampling_options(checkpoint: Checkpoint, options: GenerateOptions) -> Sampli
         steps=options.steps or spec.schedule.steps, sampler=options.sampler or spec.schedule.sampler
     )
     if schedule.sampler not in SAMPLERS:
-        raise ConfigError(f"The sampler '{schedule.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}.")
+        raise ConfigError(
+            f"The sampler '{schedule.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}."
+        )
     return SamplingOptions(
         schedule=schedule,
         guidance=Guidance(
-            reference_scale=spec.reference_scale if options.reference_scale is None else options.reference_scale,
+            reference_scale=spec.reference_scale
+            if options.reference_scale is None
+            else options.reference_scale,
             audio_scale=spec.audio_scale if options.audio_scale is None else options.audio_scale,
         ),
         seed=options.seed,
@@ -242,6 +266,10 @@ def _enlarged(frames_FYXC: np.ndarray, scale: int) -> np.ndarray:
     x = torch.from_numpy(frames_FYXC).permute(0, 3, 1, 2).float()
     larger = torch.nn.functional.interpolate(x, scale_factor=scale, mode="bicubic", align_corners=False)
     return larger.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _say_nothing(_: Progress) -> None:
+    pass
 
 
 def _cancel_check(is_cancelled: Callable[[], bool] | None) -> Callable[[], None]:

@@ -32,16 +32,27 @@ def load_vae(path: Path) -> TinyVAE:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read as an autoencoder ({error}); train one with 'cyberhost train vae'.") from error
+        raise CheckpointError(
+            f"{path} cannot be read as an autoencoder ({error}); train one with 'cyberhost train vae'."
+        ) from error
     if metadata.get("format") != _VAE_FORMAT:
-        raise CheckpointError(f"{path} holds no autoencoder of this package; give a file made by 'cyberhost train vae'.")
+        raise CheckpointError(
+            f"{path} holds no autoencoder of this package; give a file made by 'cyberhost train vae'."
+        )
     vae = TinyVAE(TinyVAEConfig.parse(metadata["vae"]))
     vae.load_state_dict(load_file(path))
     return vae.eval().requires_grad_(False)
 
 
 def pack_checkpoint(
-    path: Path, *, spec: SystemSpec, weights: Path, vae: Path, speech: Path, licence: str, training: Mapping[str, Any]
+    path: Path,
+    *,
+    spec: SystemSpec,
+    weights: Path,
+    vae: Path,
+    speech: Path,
+    licence: str,
+    training: Mapping[str, Any],
 ) -> None:
     """Join averaged weights, autoencoder and speech encoder into one checkpoint with eight-bit weights.
 
@@ -52,9 +63,13 @@ def pack_checkpoint(
         model.load_state_dict(load_file(weights))
     except RuntimeError as error:
         raise CheckpointError(
-            f"{weights} does not hold the weights of '{spec.name}'; give the model.safetensors of its last stage."
+            f"{weights} does not hold the weights of '{spec.name}'; give the model.safetensors of stage 2."
         ) from error
     whole = Checkpoint(
-        model=model, vae=load_vae(vae), audio_encoder=read_wav2vec_folder(speech), licence=licence, training=training
+        model=model,
+        vae=load_vae(vae),
+        audio_encoder=read_wav2vec_folder(speech),
+        licence=licence,
+        training=training,
     )
     save_checkpoint(path, whole, eight_bit=True)

@@ -8,7 +8,9 @@ import typer
 
 def parameters(
     system: Annotated[str, typer.Argument(help="cyberhost, cyberhost-head or cyberhost-tiny.")] = "cyberhost",
-    ablation: Annotated[str | None, typer.Option(help="Leave a part out, as the paper's tables 1 and 5 do.")] = None,
+    ablation: Annotated[
+        str | None, typer.Option(help="Leave a part out, as the paper's tables 1 and 5 do.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Print the parameters of a system, part by part.

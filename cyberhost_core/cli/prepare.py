@@ -12,9 +12,7 @@ import typer
 from .. import bundled
 from .running import progress_bars
 
-prepare = typer.Typer(
-    name="prepare", help="Make training data.", no_args_is_help=True, rich_markup_mode=None
-)
+prepare = typer.Typer(name="prepare", help="Make training data.", no_args_is_help=True, rich_markup_mode=None)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
@@ -23,8 +21,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 def clips(
     out: Annotated[Path, typer.Argument(help="Folder for the clips; those already there are kept.")],
     count: Annotated[int, typer.Option(min=1, help="How many clips.")] = 1800,
-    first: Annotated[int, typer.Option(min=0, help="Number of the first: several processes can share the work.")] = 0,
-    held_out: Annotated[bool, typer.Option("--held-out", help="Identities and voices kept from training.")] = False,
+    first: Annotated[
+        int, typer.Option(min=0, help="Number of the first: several processes can share the work.")
+    ] = 0,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Identities and voices kept from training.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Render talking puppets (needs espeak-ng, and the extras detect and standalone).
@@ -54,7 +56,9 @@ def store(
     out: Annotated[Path, typer.Argument(help="Folder for the store.")],
     vae: Annotated[Path, typer.Option(help="Autoencoder made by 'cyberhost train vae'.")],
     speech: Annotated[Path, typer.Option(help="Speech encoder: a wav2vec2 folder.")],
-    face: Annotated[Path | None, typer.Option(help="Face identity network (ONNX). [default: the bundled one]")] = None,
+    face: Annotated[
+        Path | None, typer.Option(help="Face identity network (ONNX). [default: the bundled one]")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Encode clips: latents, keypoints, hand clarity, speech features, reference crops.

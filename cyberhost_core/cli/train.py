@@ -14,15 +14,19 @@ from typing import Annotated
 
 import typer
 
-train = typer.Typer(name="train", help="Train a model, part by part.", no_args_is_help=True, rich_markup_mode=None)
+train = typer.Typer(
+    name="train", help="Train a model, part by part.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Steps = Annotated[int | None, typer.Option(min=1, help="How many steps. [default: the recipe's]")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same run.")]
 RecipeName = Annotated[str, typer.Option(help="Recipe: tiny, or cyberhost at the paper's size.")]
 HeldOut = Annotated[Path | None, typer.Option(help="Store of held-out videos, for validation.")]
-VaeFile = Annotated[Path | None, typer.Option("--vae", help="Autoencoder, for sampled pictures in validation.")]
+VaeFile = Annotated[
+    Path | None, typer.Option("--vae", help="Autoencoder, for sampled pictures in validation.")
+]
 
-SPEECH_VOICES, STILL_PUPPETS = 400, 600
+SPEECH_VOICES, STILL_PUPPETS = 700, 1366
 
 
 @train.command()
@@ -32,7 +36,9 @@ def speech(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("w
     from ..training.twins.speech_sounds import cached_voices
 
     voices = cached_voices(cache, count=SPEECH_VOICES, split="train")
-    train_speech_twin(voices, out=out, steps=steps or 1300, seed=seed, checkpoint=_aside(out), report=_counter())
+    train_speech_twin(
+        voices, out=out, steps=steps or 1300, seed=seed, checkpoint=_aside(out), report=_counter()
+    )
 
 
 @train.command()
@@ -40,7 +46,7 @@ def face(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("wor
     """Train the face identity twin; OUT becomes an ONNX file with ArcFace's inputs and outputs."""
     from ..training.twins.face import train_face_twin
 
-    train_face_twin(_stills(cache), out=out, steps=steps or 1500, seed=seed, report=_counter())
+    train_face_twin(_stills(cache), out=out, steps=steps or 900, seed=seed, report=_counter())
 
 
 @train.command()
@@ -49,7 +55,7 @@ def pose(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("wor
     from ..training.twins.pose import train_pose_twin
 
     train_pose_twin(
-        _stills(cache), out=out, steps=steps or 3000, seed=seed, checkpoint=_aside(out), report=_counter()
+        _stills(cache), out=out, steps=steps or 1700, seed=seed, checkpoint=_aside(out), report=_counter()
     )
 
 
@@ -60,7 +66,8 @@ def vae(
     steps: Steps = None,
     seed: Seed = 0,
     decoder_of: Annotated[
-        Path | None, typer.Option(help="Go on with this autoencoder's decoder alone; stored latents stay valid.")
+        Path | None,
+        typer.Option(help="Go on with this autoencoder's decoder alone; stored latents stay valid."),
     ] = None,
 ) -> None:
     """Train the tiny autoencoder.
@@ -80,11 +87,13 @@ def vae(
     torch.manual_seed(seed)
     start = load_vae(decoder_of) if decoder_of else TinyVAE(TinyVAEConfig())
     config = VAETrainingConfig(
-        steps=steps or 3500, encoder_frozen=decoder_of is not None, learning_rate=5e-4 if decoder_of else 1.5e-3
+        steps=steps or 3500,
+        encoder_frozen=decoder_of is not None,
+        learning_rate=5e-4 if decoder_of else 1.5e-3,
     )
     count = _counter()
     trained = train_vae(
-        start.train().requires_grad_(True).to(memory_format=torch.channels_last),
+        start.train().requires_grad_(True),
         WeightedPictures(clips, seed=seed),
         config,
         report=lambda number, loss: count(number + 1, config.steps, loss),
@@ -104,14 +113,18 @@ def image(
     seed: Seed = 0,
 ) -> None:
     """Stage 1: learn to draw a person from a reference picture (pairs of frames)."""
-    _stage("image", store, out, recipe=recipe, init=None, held_out=held_out, vae=vae_file, until=until, seed=seed)
+    _stage(
+        "image", store, out, recipe=recipe, init=None, held_out=held_out, vae=vae_file, until=until, seed=seed
+    )
 
 
 @train.command()
 def video(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
-    init: Annotated[Path | None, typer.Option(help="model.safetensors of stage 1, or of an earlier run.")] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="model.safetensors of stage 1, or of an earlier run.")
+    ] = None,
     recipe: RecipeName = "tiny",
     held_out: HeldOut = None,
     vae_file: VaeFile = None,
@@ -125,7 +138,9 @@ def video(
       cyberhost train video work/store work/video --init work/image/model.safetensors
       accelerate launch --cpu --num_processes 2 -m cyberhost_core.cli train video work/store work/video
     """
-    _stage("video", store, out, recipe=recipe, init=init, held_out=held_out, vae=vae_file, until=until, seed=seed)
+    _stage(
+        "video", store, out, recipe=recipe, init=init, held_out=held_out, vae=vae_file, until=until, seed=seed
+    )
 
 
 @train.command()
@@ -135,7 +150,8 @@ def pack(
     vae_file: Annotated[Path, typer.Option("--vae", help="Autoencoder.")],
     speech_folder: Annotated[Path, typer.Option("--speech", help="Speech encoder: a wav2vec2 folder.")],
     picture_floor_db: Annotated[
-        float, typer.Option(help="Refuse pictures that the autoencoder gives back with less than this many dB.")
+        float,
+        typer.Option(help="Refuse pictures that the autoencoder gives back with less than this many dB."),
     ] = 0.0,
     recipe: RecipeName = "tiny",
 ) -> None:
@@ -178,10 +194,12 @@ def _stage(
             line = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
             print(f"{step}/{stage.steps}  {line}", file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
 
-    typer.echo(json.dumps({"weights": str(train_stage(plan, stage, files, seed=seed, until=until, show=show))}))
+    typer.echo(
+        json.dumps({"weights": str(train_stage(plan, stage, files, seed=seed, until=until, show=show))})
+    )
 
 
-def _recipe(name: str):  # noqa: ANN202 - its type would import torch for --help
+def _recipe(name: str):
     from ..errors import ConfigError
     from ..training.recipes import RECIPES
 
@@ -190,12 +208,14 @@ def _recipe(name: str):  # noqa: ANN202 - its type would import torch for --help
     return RECIPES[name]()
 
 
-def _stills(cache: Path):  # noqa: ANN202 - as above
+def _stills(cache: Path):
     from ..puppets.speech import bundled_utterances
     from ..puppets.split import TRAIN_IDENTITIES
     from ..training.twins.puppet_stills import cached_stills
 
-    return cached_stills(cache, identities=TRAIN_IDENTITIES[:STILL_PUPPETS], utterances=bundled_utterances("train"))
+    return cached_stills(
+        cache, identities=TRAIN_IDENTITIES[:STILL_PUPPETS], utterances=bundled_utterances("train")
+    )
 
 
 def _aside(out: Path) -> Path:

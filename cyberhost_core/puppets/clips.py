@@ -1,8 +1,8 @@
-"""Rendered puppet clips on disk, and what is made of them: pictures for the autoencoder, videos for the trainer.
+"""Rendered puppet clips on disk, and what is made of them: pictures for the autoencoder, videos to train on.
 
-    (split, number) -> identity, voice, performance -> clip file (pixels, keypoints, sound)
-        clip files -> weighted pictures                            -> `cyberhost train vae`
-        clip files + autoencoder + speech + face identity -> store -> `cyberhost train image | video`
+(split, number) -> identity, voice, performance -> clip file (pixels, keypoints, sound)
+    clip files -> weighted pictures                            -> `cyberhost train vae`
+    clip files + autoencoder + speech + face identity -> store -> `cyberhost train image | video`
 """
 
 import os
@@ -31,13 +31,19 @@ from .world import FPS, HEIGHT, WIDTH, render_performance
 
 CLIP_FRAMES = 56  # 2.2 s: a sway shows most of its box, and 40 clips fit in a minute of rendering
 REFERENCES = 3
-START_SHARE = 0.25  # of the clips begin where the sound does; the others anywhere, so that not all begin in silence
+START_SHARE = (
+    0.25  # of the clips begin where the sound does; the others anywhere, so that not all begin in silence
+)
 Say = Callable[[int, int], None]  # (done, total)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """Hold a rendered clip: pixels (F, Y, X, 3) uint8, exact pose, the whole utterance (T,) and where in it the clip begins."""
+    """Hold a rendered clip.
+
+    Shapes:   frames_FYXC (F, Y, X, 3) uint8, their exact pose; wave_T: the whole utterance, of which the clip
+              shows the part that begins at first_frame
+    """
 
     frames_FYXC: np.ndarray
     pose: Pose
@@ -45,7 +51,9 @@ class Clip:
     first_frame: int
 
 
-def render_clips(folder: Path, numbers: Iterable[int], *, split: Split, say: Say, frames: int = CLIP_FRAMES) -> None:
+def render_clips(
+    folder: Path, numbers: Iterable[int], *, split: Split, say: Say, frames: int = CLIP_FRAMES
+) -> None:
     """Render clips into a folder; those that are there already are kept, so a killed run goes on."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = list(numbers)
@@ -99,7 +107,9 @@ def clip_files(folder: Path) -> list[Path]:
     """
     found = sorted(folder.glob("[0-9]*.safetensors"))
     if not found:
-        raise CyberHostError(f"The folder {folder} holds no rendered clips; make them with 'cyberhost prepare clips'.")
+        raise CyberHostError(
+            f"The folder {folder} holds no rendered clips; make them with 'cyberhost prepare clips'."
+        )
     return found
 
 
@@ -110,7 +120,9 @@ def prepare_store(clips: Path, out: Path, *, encoder: Encoder, speech: SpeechFea
         clip = read_clip(path)
         total = clip.first_frame + len(clip.pose)
         features = interpolate_to_fps(speech.extract(clip.wave_T), frames=total, fps=FPS)[clip.first_frame :]
-        write_video(out, path.stem, encoder.encode(clip.frames_FYXC, clip.pose, features, references=REFERENCES))
+        write_video(
+            out, path.stem, encoder.encode(clip.frames_FYXC, clip.pose, features, references=REFERENCES)
+        )
         say(done, len(files))
     write_index(out, StoreIndex(height=HEIGHT, width=WIDTH, fps=FPS, ids=tuple(path.stem for path in files)))
 
@@ -118,7 +130,7 @@ def prepare_store(clips: Path, out: Path, *, encoder: Encoder, speech: SpeechFea
 class WeightedPictures:
     """Draw training pictures for the autoencoder, hands and mouth weighing more.
 
-    Calling with a step number gives (N, 3, Y, X) in -1..1 and weights (N, 1, Y, X): a function of (seed, step).
+    Calling with a step number gives pictures (N, 3, Y, X) in -1..1 and weights (N, 1, Y, X).
     """
 
     HAND, FACE, MOUTH = 6.0, 1.5, 4.0
@@ -128,7 +140,9 @@ class WeightedPictures:
 
     def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         rng = np.random.default_rng([self.seed, step])
-        drawn = [self._draw(self.files[number], rng) for number in rng.integers(len(self.files), size=self.batch)]
+        drawn = [
+            self._draw(self.files[number], rng) for number in rng.integers(len(self.files), size=self.batch)
+        ]
         pictures, weights = (np.stack(column) for column in zip(*drawn, strict=True))
         x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
         return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(weights)[:, None]

@@ -67,7 +67,7 @@ def render_performance(
 ) -> PuppetVideo:
     """Render a clip with settings of one's own, for example a movement box of a wanted size.
 
-    first skips that many frames of the sound: lips and gestures still know the whole utterance, as a listener does.
+    first skips that many frames of the sound; lips and gestures still know the whole utterance.
 
     Raises:   ConfigError: the picture is not 4:3 upright, or no frame was asked for
     """

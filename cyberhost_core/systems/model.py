@@ -27,7 +27,8 @@ from .spec import SystemSpec
 class Reference:
     """What the reference picture gives once per video.
 
-    Shapes:   features: path -> (B, S, C); identity: region -> (B, R, D); input_BCHW: added after conv_in, or a scalar 0
+    Shapes:   features: path -> (B, S, C); identity: region -> (B, R, D); input_BCHW: added after conv_in, or
+              a scalar 0
     """
 
     features: Mapping[str, Tensor]

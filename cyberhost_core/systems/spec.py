@@ -52,7 +52,9 @@ class SystemSpec(Config):
     unet: UNetConfig
     movement_encoder: MapEncoderConfig | None = MapEncoderConfig()
     pose_encoder: MapEncoderConfig | None = MapEncoderConfig()
-    reference_input: bool = False  # the reference's latents also enter beside the noised ones, as channels would
+    reference_input: bool = (
+        False  # the reference's latents also enter beside the noised ones, as channels would
+    )
     audio: AudioSpec | None = AudioSpec()
     identity: IdentitySpec = IdentitySpec()
     clarity: ClaritySpec | None = ClaritySpec()

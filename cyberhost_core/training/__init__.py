@@ -1,0 +1,1 @@
+"""Training: batches, losses, the two stages, the loop, recipes, the autoencoder, and the twins."""

@@ -1,7 +1,7 @@
 """Named, complete training runs: the system, its stages and their settings, as values.
 
-The paper's recipe (section 4.1) is the default of StageConfig; the tiny recipe differs where two CPU cores and cartoons ask
-for it, and says why.
+The paper's recipe (section 4.1) is the default of StageConfig; the tiny recipe differs where two CPU cores
+and cartoons ask for it, and says why.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Recipe(Config):
 
 
 def paper_recipe() -> Recipe:
-    """Section 4.1 and appendix E: stage 1 on pairs, 12 per device; stage 2 one clip per device; 4 days each."""
+    """Section 4.1, appendix E: stage 1 on pairs, 12 per device; stage 2 one clip per device; 4 days each."""
     return Recipe(
         system=paper(),
         image_system=image_stage_spec(paper()),
@@ -36,14 +36,21 @@ def paper_recipe() -> Recipe:
 def tiny_recipe() -> Recipe:
     """The bundled model's recipe.
 
-    Departs:  a higher learning rate (the model starts from noise, not from Stable Diffusion); local enhancement on every clip
-              and at every t, because at this size the mouth is three latent cells; all three map kinds mixed, so that
-              one model serves talking body, multimodal and reenactment; noise on the motion frames against drift; stage 1
-              trains sound and regions as well, because single frames show many more people per second of training
-              than clips do; high noise is drawn more often, because at low noise nothing is left to be learned
+    Departs:  a higher learning rate (the model starts from noise, not from Stable Diffusion); local
+              enhancement on every clip and at every t, because at this size the mouth is three latent cells;
+              all three map kinds mixed, so that one model serves talking body, multimodal and reenactment;
+              noise on the motion frames against drift; stage 1 trains sound and regions as well, because single
+              frames show many more people per second of training than clips do; high noise is drawn more
+              often, because at low noise nothing is left to be learned
     """
     loss = LossConfig(alpha=2.0, enhance_probability=1.0, enhance_below=1000, heatmap_weight=0.5)
-    shared = {"loss": loss, "betas": (0.9, 0.98), "ema_decay": 0.995, "save_every": 100, "validate_every": 200}
+    shared = {
+        "loss": loss,
+        "betas": (0.9, 0.98),
+        "ema_decay": 0.995,
+        "save_every": 100,
+        "validate_every": 200,
+    }
     return Recipe(
         system=tiny(),
         image_system=still_picture_spec(tiny()),

@@ -1,8 +1,8 @@
 """Run a stage of a recipe from the command line: build, resume, log, validate, hand on the averaged weights.
 
-    out/run.safetensors     everything needed to resume
-    out/model.safetensors   the averaged weights: what the next stage starts from
-    out/log.jsonl, out/tensorboard/, out/sheets/     losses, the same as curves, sampled clips
+out/run.safetensors     everything needed to resume
+out/model.safetensors   the averaged weights: what the next stage starts from
+out/log.jsonl, out/tensorboard/, out/sheets/     losses, the same as curves, sampled clips
 """
 
 import json
@@ -32,7 +32,7 @@ Show = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class RunFiles:
-    """Where a run reads and writes; held_out and vae are optional and switch validation and its pictures on."""
+    """Where a run reads and writes; held_out switches validation on, vae its pictures."""
 
     store: Path
     out: Path
@@ -42,7 +42,13 @@ class RunFiles:
 
 
 def train_stage(
-    recipe: Recipe, stage: StageConfig, files: RunFiles, *, seed: int = 0, until: int | None = None, show: Show
+    recipe: Recipe,
+    stage: StageConfig,
+    files: RunFiles,
+    *,
+    seed: int = 0,
+    until: int | None = None,
+    show: Show,
 ) -> Path:
     """Train or resume one stage; return the path of the averaged weights.
 
@@ -62,7 +68,7 @@ def train_stage(
         log.write(step, values)
         show(step, values)
 
-    validate = _validation(trainer, files, stage, log) if files.held_out else None
+    validate = _validation(trainer, files, stage=stage, log=log) if files.held_out else None
     averaged = trainer.run(until=until, report=report, validate=validate)
     path = files.out / "model.safetensors"
     if trainer.accelerator.is_main_process:
@@ -102,8 +108,9 @@ class RunLog:
         """Log the values of a step."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
-        for name, value in values.items() if self.board else ():
-            self.board.add_scalar(name, value, step)
+        if self.board:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
 
     def picture(self, step: int, name: str, image_YXC: np.ndarray) -> None:
         """Keep a picture of a step."""
@@ -115,12 +122,17 @@ class RunLog:
 
 
 def _validation(
-    trainer: Trainer, files: RunFiles, stage: StageConfig, log: RunLog
+    trainer: Trainer, files: RunFiles, *, stage: StageConfig, log: RunLog
 ) -> Callable[[SystemModel, int], dict[str, float]]:
     """Build the validation of a run on one fixed held-out batch."""
     assert files.held_out is not None
     sampling = stage.sampling.derive(
-        clips=8, map_mix=(1.0, 0.0, 0.0), drop_reference=0.0, drop_audio=0.0, drop_motion=1.0, motion_noise=0.0
+        clips=8,
+        map_mix=(1.0, 0.0, 0.0),
+        drop_reference=0.0,
+        drop_audio=0.0,
+        drop_motion=1.0,
+        motion_noise=0.0,
     )
     spec = trainer.module.model.spec
     batch: Batch = BatchMaker(PreparedVideos(files.held_out), spec, sampling, frames=stage.frames, seed=1)[0]

@@ -49,7 +49,7 @@ def image_stage_spec(spec: SystemSpec) -> SystemSpec:
 
 
 def still_picture_spec(spec: SystemSpec) -> SystemSpec:
-    """Keep everything but the motion modules: a stage 1 that learns regions and sound from single frames, too."""
+    """Keep all but the motion modules: a stage 1 that learns regions and sound from single frames, too."""
     return spec.derive(unet=spec.unet.without("motion_module"))
 
 

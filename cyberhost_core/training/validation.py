@@ -8,8 +8,6 @@ from torch import Tensor
 
 from ..backbone.vae import TinyVAE
 from ..diffusion.guidance import Guidance
-
-from ..diffusion.schedule import NoiseSchedule
 from ..systems.model import Drive, SystemModel
 from ..systems.sampling import SamplingOptions, sample_segment
 from .batches import Batch
@@ -21,10 +19,11 @@ from .stage import TrainingModule
 def audio_gap(model: SystemModel, batch: Batch) -> dict[str, float]:
     """Compare the face's error with the true sound and with another clip's.
 
-    The plain loss falls long before a model listens; this gap is zero until it does, and then grows. Clips of the batch
-    exchange their sounds.
+    The plain loss falls long before a model listens; this gap is zero until it does, and then grows. Clips of
+    the batch exchange their sounds.
 
-    Shapes:   returns the plain held-out error, and audio_gap = (error with a wrong sound - with the true one) / the true one
+    Shapes:   returns held_out, the plain error, and audio_gap = (error with a wrong sound - with the true
+              one) / the true one
     """
     module = TrainingModule(model, LossConfig())
     wrong = replace(batch, audio=batch.audio.roll(1, dims=0))
@@ -49,7 +48,7 @@ def sample_clip(model: SystemModel, vae: TinyVAE, batch: Batch) -> np.ndarray:
             schedule=spec.schedule,
             guidance=Guidance(reference_scale=spec.reference_scale, audio_scale=spec.audio_scale),
         )
-        latents = sample_segment(model, reference, drive, batch.noise[0], options, on_step=lambda done, steps: None)
+        latents = sample_segment(model, reference, drive, batch.noise[0], options, on_step=_no_report)
         pictures = vae.decode(torch.cat([batch.reference[one], latents]))
     return ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
@@ -61,6 +60,9 @@ def _face_error(module: TrainingModule, batch: Batch) -> Tensor:
 
 def _error(module: TrainingModule, batch: Batch) -> Tensor:
     predicted, _ = module.predict(batch)
-    schedule: NoiseSchedule = module.schedule
-    target = schedule.target(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
+    target = module.schedule.target(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
     return (predicted.float() - target).pow(2).mean(dim=1, keepdim=True)
+
+
+def _no_report(_done: int, _steps: int) -> None:
+    pass

@@ -61,7 +61,7 @@ def test_scale_enlarges_the_written_frames(tmp_path: Path) -> None:
 
 def test_a_picture_of_noise_is_refused_with_a_sentence(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (128, 96, 3), dtype=np.uint8)
-    with pytest.raises((ImageError, PoseError), match="puppets|person"):
+    with pytest.raises((ImageError, PoseError), match=r"puppets|person"):
         speak(tmp_path / "a.mp4", portrait=noise)
     assert list(tmp_path.iterdir()) == []
 
@@ -84,7 +84,8 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
             f"wave = np.random.default_rng(0).normal(0, 0.1, (1, 16000 * {secs})).astype(np.float32)\n"
             "options = GenerateOptions(steps=1, reference_scale=1.0, audio_scale=1.0)\n"
             "report = generate(bundled.CHECKPOINT, image_YXC=read_image(bundled.portraits()[0]),\n"
-            "    sound=Sound(wave_CT=wave, rate_hz=16000, name='noise'), out_path=Path(sys.argv[1]), options=options)\n"
+            "    sound=Sound(wave_CT=wave, rate_hz=16000, name='noise'), out_path=Path(sys.argv[1]),\n"
+            "    options=options)\n"
             "import json; print(json.dumps(report.peak_memory_mb))\n"
         )
         done = subprocess.run(
