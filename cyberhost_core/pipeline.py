@@ -216,8 +216,8 @@ class Talker:
         if decibels < floor:
             raise ImageError(
                 "The picture is unlike what this model was trained on (it comes back from its autoencoder "
-                f"with {decibels:.1f} dB, at least {floor:.1f} dB was expected): '{self.spec.name}' knows drawn "
-                "puppets only; use a bundled portrait, or give weights for people with --checkpoint."
+                f"with {decibels:.1f} dB, at least {floor:.1f} dB was expected): '{self.spec.name}' knows "
+                "drawn puppets only; use a bundled portrait, or give weights for people with --checkpoint."
             )
         return latents
 

@@ -39,9 +39,9 @@ def tiny_recipe() -> Recipe:
     Departs:  a higher learning rate (the model starts from noise, not from Stable Diffusion); local
               enhancement on every clip and at every t, because at this size the mouth is three latent cells;
               all three map kinds mixed, so that one model serves talking body, multimodal and reenactment;
-              noise on the motion frames against drift; stage 1 trains sound and regions as well, because single
-              frames show many more people per second of training than clips do; high noise is drawn more
-              often, because at low noise nothing is left to be learned
+              noise on the motion frames against drift; stage 1 trains sound and regions as well, because
+              single frames show many more people per second of training than clips do; high noise is drawn
+              more often, because at low noise nothing is left to be learned
     """
     loss = LossConfig(alpha=2.0, enhance_probability=1.0, enhance_below=1000, heatmap_weight=0.5)
     shared = {
