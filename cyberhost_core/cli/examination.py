@@ -42,9 +42,9 @@ EXTRAS = {
     "detect": {"onnxruntime": "onnxruntime", "opencv-python-headless": "cv2"},
     "train": {
         "accelerate": "accelerate",
-        "peft": "peft",
+        "onnx": "onnx",
+        "onnxscript": "onnxscript",
         "tensorboard": "tensorboard",
-        "webdataset": "webdataset",
     },
     "train-8bit": {"bitsandbytes": "bitsandbytes"},
     "metrics": {"torchmetrics": "torchmetrics", "scipy": "scipy", "torchvision": "torchvision"},

@@ -5,7 +5,7 @@
 
 Source: CyberHost section 3.1 and 4.1 (12 frames, 4 motion frames), appendix E (dual guidance).
 Departs:  `kept` may be smaller than the segment: the last frames, which have no future to lean on, are then
-          made again by the next segment. See docs/decisions.
+          made again by the next segment; `pinned` frames of the segment before may open the next, unchanged.
 """
 
 from collections.abc import Callable, Iterator
@@ -67,19 +67,23 @@ def sample_video(  # noqa: PLR0917 - read in the order in which they are made
     """
     long = model.spec.long_video
     segments = -(-len(track) // long.kept)
-    motion: dict[str, Tensor] = {}
+    shape = _latent_shape(model)
+    past = torch.zeros(0, *shape)  # as much of what is done as the next segment needs
     for number in range(segments):
-        start = number * long.kept
-        drive = replace(track.at(start, long.frames), motion=motion)
+        pinned = past[len(past) - min(long.pinned, len(past)) :]
+        motion = past[: len(past) - len(pinned)][-long.motion_frames :]
+        first = number * long.kept - len(pinned)
+        carried = model.encode_motion(motion[None]) if len(motion) else {}
+        drive = replace(track.at(first, long.frames), motion=carried)
 
         def report(done: int, steps: int, number: int = number) -> None:
             on_step(number * steps + done, segments * steps)
 
-        noise = latent_noise(options.seed, range(start, start + long.frames), _latent_shape(model))
-        latents = sample_segment(model, reference, drive, noise, options, on_step=report)
-        kept = latents[: min(long.kept, len(track) - start)]
-        yield kept
-        motion = model.encode_motion(latents[: long.kept][-long.motion_frames :][None])
+        noise = latent_noise(options.seed, range(first, first + long.frames), shape)
+        latents = sample_segment(model, reference, drive, noise, options, on_step=report, pinned_PCHW=pinned)
+        new = latents[len(pinned) :][: min(long.kept, len(track) - number * long.kept)]
+        yield new
+        past = torch.cat([past, new])[-(long.motion_frames + long.pinned) :]
 
 
 @torch.inference_mode()
@@ -91,25 +95,32 @@ def sample_segment(  # noqa: PLR0917 - as sample_video
     options: SamplingOptions,
     *,
     on_step: OnStep,
+    pinned_PCHW: Tensor | None = None,
 ) -> Tensor:
-    """Denoise one segment of one clip.
+    """Denoise one segment of one clip; its first P frames may be given and then stay as they are.
 
-    Shapes:   noise (F, C, h, w) -> latents (F, C, h, w)
+    A given frame is shown to the model at each step with that step's share of its own noise.
+
+    Shapes:   noise (F, C, h, w), pinned (P, C, h, w) -> latents (F, C, h, w)
     """
     scheduler = make_scheduler(options.schedule)
     scheduler.set_timesteps(options.schedule.steps)
     weights = options.guidance.weights()
     conditions = join([_pass(model, reference, drive, name=name) for name in weights])
     x = noise_FCHW * scheduler.init_noise_sigma
+    pinned = noise_FCHW[:0] if pinned_PCHW is None else pinned_PCHW
     for done, timestep in enumerate(scheduler.timesteps):
         on_step(done, len(scheduler.timesteps))
+        if len(pinned):
+            known = scheduler.add_noise(pinned, noise_FCHW[: len(pinned)], timestep[None])
+            x = torch.cat([known, x[len(pinned) :]])
         scaled = scheduler.scale_model_input(x, timestep)
         rows = scaled.repeat(len(weights), 1, 1, 1)
         predicted = model.denoiser(rows, timestep.float().expand(len(weights)), conditions)
         guided = combine(predicted.chunk(len(weights)), list(weights.values()))
         x = scheduler.step(guided, timestep, x).prev_sample
     on_step(len(scheduler.timesteps), len(scheduler.timesteps))
-    return x
+    return torch.cat([pinned, x[len(pinned) :]])
 
 
 def _pass(model: SystemModel, reference: Reference, drive: Drive, *, name: str) -> Conditions:

@@ -3,6 +3,10 @@
 A part that a system lacks is None or an empty tuple here, and then simply not built.
 """
 
+from typing import Self
+
+from pydantic import model_validator
+
 from ..backbone.map_encoder import MapEncoderConfig
 from ..backbone.unet import UNetConfig
 from ..config import Config
@@ -34,11 +38,23 @@ class ClaritySpec(Config):
 
 
 class LongVideoSpec(Config):
-    """How a long video is cut: frames per segment, motion frames carried over, frames kept per segment."""
+    """How a long video is cut: frames per segment, motion frames carried over, frames kept per segment.
+
+    pinned: how many finished frames open the next segment as they are; kept + pinned is at most frames.
+    """
 
     frames: int = 12
     motion_frames: int = 4
     kept: int = 12
+    pinned: int = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not 0 < self.kept <= self.frames - self.pinned:
+            raise ValueError(
+                f"kept {self.kept} + pinned {self.pinned} exceed the {self.frames} frames of a segment"
+            )
+        return self
 
 
 class SystemSpec(Config):

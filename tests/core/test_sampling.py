@@ -12,7 +12,7 @@ from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, latent_noi
 from cyberhost_core.errors import Cancelled
 from cyberhost_core.systems.model import Drive, Reference, SystemModel
 from cyberhost_core.systems.sampling import SamplingOptions, Track, sample_segment, sample_video
-from cyberhost_core.systems.spec import SystemSpec
+from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 
 Film = Callable[..., torch.Tensor]
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
@@ -143,7 +143,7 @@ def test_frames_that_two_segments_make_start_from_the_same_noise(
 ) -> None:
     given: list[torch.Tensor] = []
 
-    def segment(*parts: Any, on_step: object) -> torch.Tensor:
+    def segment(*parts: Any, **_: object) -> torch.Tensor:
         given.append(parts[3])
         return parts[3]
 
@@ -152,6 +152,32 @@ def test_frames_that_two_segments_make_start_from_the_same_noise(
     assert torch.equal(given[0], latent_noise(5, range(12), (4, 4, 3)))
     assert torch.equal(given[1][:2], given[0][10:])
     assert torch.equal(given[2][:2], given[1][10:])
+
+
+def test_a_pinned_frame_opens_the_next_segment_unchanged_and_is_not_written_twice(
+    model: SystemModel, film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = model.spec.derive(long_video=model.spec.long_video.derive(kept=10, pinned=2))
+    monkeypatch.setattr(model, "spec", spec)
+    opened: list[torch.Tensor] = []
+    sample = sample_segment
+
+    def watched(*parts: Any, pinned_PCHW: torch.Tensor, **options: Any) -> torch.Tensor:
+        latents = sample(*parts, pinned_PCHW=pinned_PCHW, **options)
+        opened.append(latents[: len(pinned_PCHW)])
+        return latents
+
+    monkeypatch.setattr("cyberhost_core.systems.sampling.sample_segment", watched)
+    whole = film(25)
+    assert len(whole) == 25
+    assert [len(frames) for frames in opened] == [0, 2, 2]
+    assert torch.equal(opened[1], whole[8:10])
+    assert torch.equal(opened[2], whole[18:20])
+
+
+def test_a_segment_cannot_keep_and_pin_more_frames_than_it_has() -> None:
+    with pytest.raises(ValueError, match="exceed the 12 frames"):
+        LongVideoSpec(kept=11, pinned=2)
 
 
 def test_passes_drop_reference_and_sound_and_keep_everything_else(
