@@ -1,4 +1,4 @@
-"""Single parts on disk: a trained autoencoder, and the packing of parts into one checkpoint."""
+"""Single parts on disk: autoencoder, weights, speech encoder; and their packing into one checkpoint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,13 +6,14 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ..backbone.vae import TinyVAE, TinyVAEConfig
 from ..errors import CheckpointError
 from ..perception.wav2vec_file import read_wav2vec_folder
 from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
-from .file import Checkpoint, save_checkpoint
+from .file import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
 
 _VAE_FORMAT = "cyberhost-vae-1"
 
@@ -24,24 +25,46 @@ def save_vae(path: Path, vae: TinyVAE) -> None:
 
 
 def load_vae(path: Path) -> TinyVAE:
-    """Read an autoencoder, in evaluation mode.
+    """Read an autoencoder, in evaluation mode: one that was trained alone, or the one inside a checkpoint.
 
     Raises:   CheckpointError: missing, damaged or of another kind
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read as an autoencoder ({error}); train one with 'cyberhost train vae'."
-        ) from error
+    metadata = _metadata(path)
+    if metadata.get("format") == FORMAT:
+        whole = load_checkpoint(path)
+        if whole.vae is not None:
+            return whole.vae
     if metadata.get("format") != _VAE_FORMAT:
         raise CheckpointError(
-            f"{path} holds no autoencoder of this package; give a file made by 'cyberhost train vae'."
+            f"{path} holds no autoencoder of this package; "
+            "give a file made by 'cyberhost train vae', or a checkpoint."
         )
     vae = TinyVAE(TinyVAEConfig.parse(metadata["vae"]))
     vae.load_state_dict(load_file(path))
     return vae.eval().requires_grad_(False)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read the weights of a system: the averaged ones of a training run, or those of a checkpoint.
+
+    Raises:   CheckpointError: missing or damaged
+    """
+    if _metadata(path).get("format") == FORMAT:
+        return load_checkpoint(path).model.state_dict()
+    return load_file(path)
+
+
+def load_speech(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a speech encoder: a Hugging Face folder, or the one inside a checkpoint.
+
+    Raises:   CheckpointError: there is none
+    """
+    if path.is_dir():
+        return read_wav2vec_folder(path)
+    found = load_checkpoint(path).audio_encoder
+    if found is None:
+        raise CheckpointError(f"{path} holds no speech encoder (audio_encoder.); give a wav2vec2 folder.")
+    return found
 
 
 def pack_checkpoint(
@@ -68,8 +91,18 @@ def pack_checkpoint(
     whole = Checkpoint(
         model=model,
         vae=load_vae(vae),
-        audio_encoder=read_wav2vec_folder(speech),
+        audio_encoder=load_speech(speech),
         licence=licence,
         training=training,
     )
     save_checkpoint(path, whole, eight_bit=True)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as safetensors ({error}); give a file made by 'cyberhost train'."
+        ) from error

@@ -54,8 +54,8 @@ def clips(
 def store(
     clips_folder: Annotated[Path, typer.Argument(metavar="CLIPS", help="Folder made by 'prepare clips'.")],
     out: Annotated[Path, typer.Argument(help="Folder for the store.")],
-    vae: Annotated[Path, typer.Option(help="Autoencoder made by 'cyberhost train vae'.")],
-    speech: Annotated[Path, typer.Option(help="Speech encoder: a wav2vec2 folder.")],
+    vae: Annotated[Path, typer.Option(help="Autoencoder made by 'train vae', or a checkpoint.")],
+    speech: Annotated[Path, typer.Option(help="Speech encoder: a wav2vec2 folder, or a checkpoint.")],
     face: Annotated[
         Path | None, typer.Option(help="Face identity network (ONNX). [default: the bundled one]")
     ] = None,
@@ -67,7 +67,7 @@ def store(
     Example:
       cyberhost prepare store work/clips work/store --vae work/vae.safetensors --speech work/speech
     """
-    from ..checkpoints.parts import load_vae
+    from ..checkpoints.parts import load_speech, load_vae
     from ..data.encode import Encoder
     from ..perception.face_identity import FaceIdentity
     from ..perception.speech import SpeechFeatures
@@ -80,7 +80,7 @@ def store(
             clips_folder,
             out,
             encoder=encoder,
-            speech=SpeechFeatures.from_folder(speech),
+            speech=SpeechFeatures.from_state_dict(*load_speech(speech)),
             say=lambda done, total: show(Progress("encode", done, total)),
         )
     typer.echo(str(out))

@@ -123,7 +123,7 @@ def video(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
     init: Annotated[
-        Path | None, typer.Option(help="model.safetensors of stage 1, or of an earlier run.")
+        Path | None, typer.Option(help="model.safetensors of stage 1 or of an earlier run, or a checkpoint.")
     ] = None,
     recipe: RecipeName = "tiny",
     held_out: HeldOut = None,
@@ -147,8 +147,10 @@ def video(
 def pack(
     weights: Annotated[Path, typer.Argument(help="model.safetensors of stage 2.")],
     out: Path,
-    vae_file: Annotated[Path, typer.Option("--vae", help="Autoencoder.")],
-    speech_folder: Annotated[Path, typer.Option("--speech", help="Speech encoder: a wav2vec2 folder.")],
+    vae_file: Annotated[Path, typer.Option("--vae", help="Autoencoder, or a checkpoint that holds one.")],
+    speech_folder: Annotated[
+        Path, typer.Option("--speech", help="Speech encoder: a wav2vec2 folder, or a checkpoint.")
+    ],
     picture_floor_db: Annotated[
         float,
         typer.Option(help="Refuse pictures that the autoencoder gives back with less than this many dB."),

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from ..backbone.ops import TORCH_OPS, TRAINING_OPS
 from ..backbone.vae import TinyVAE
+from ..checkpoints.parts import load_weights
 from ..data.store import PreparedVideos
 from ..errors import CheckpointError
 from ..media.contact_sheet import contact_sheet
@@ -81,7 +82,7 @@ def load_initial(model: SystemModel, path: Path) -> list[str]:
 
     Raises:   CheckpointError: the file has names that the model lacks, or another shape
     """
-    state, own = load_file(path), model.state_dict()
+    state, own = load_weights(path), model.state_dict()
     strange = sorted(key for key, value in state.items() if key not in own or own[key].shape != value.shape)
     if strange:
         raise CheckpointError(

@@ -124,11 +124,13 @@ def test_what_is_kept_from_an_earlier_step_changes_nothing(
     small_spec: SystemSpec, build: Callable, clips: Callable
 ) -> None:
     told = clips(build(small_spec))
-    kept = told.conditions(having=(True, False), motion=True)
+    kept, projected = told.conditions(having=(True, False), motion=True), []
+    audio = told.model.denoiser.mid_block.attentions["0"].transformer_blocks[0].attn_audio
+    audio.to_k.register_forward_pre_hook(lambda *_: projected.append(1))
     with torch.no_grad():
         first = told.predict(kept)
-        assert kept.memo, "keys and values of the segment are kept"
         assert torch.equal(told.predict(kept), first)
+        assert len(projected) == 1, "the sound of a segment is projected once"
         told.timestep = told.timestep / 2
         assert torch.equal(
             told.predict(kept), told.predict(told.conditions(having=(True, False), motion=True))

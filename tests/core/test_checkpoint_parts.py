@@ -1,0 +1,80 @@
+"""Parts of a checkpoint: read alone, read out of a whole one, and packed."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
+from cyberhost_core.checkpoints.file import load_checkpoint
+from cyberhost_core.checkpoints.parts import load_speech, load_vae, load_weights, pack_checkpoint, save_vae
+from cyberhost_core.errors import CheckpointError
+from cyberhost_core.systems.cyberhost import tiny
+from cyberhost_core.systems.model import SystemModel
+from cyberhost_core.training.twins.speech import SpeechTwinConfig, save_speech_twin
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole tiny checkpoint with random weights, packed from its three parts."""
+    from transformers import Wav2Vec2Model
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("parts")
+    weights = {key: torch.randn_like(value) for key, value in SystemModel(tiny()).state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    save_vae(folder / "vae.safetensors", TinyVAE(TinyVAEConfig()))
+    save_speech_twin(Wav2Vec2Model(SpeechTwinConfig().network()), folder / "speech")
+    pack_checkpoint(
+        folder / "whole.safetensors",
+        spec=tiny(),
+        weights=folder / "model.safetensors",
+        vae=folder / "vae.safetensors",
+        speech=folder / "speech",
+        licence="Apache-2.0",
+        training={"data": "none"},
+    )
+    return folder
+
+
+def test_a_packed_checkpoint_gives_every_part_back(packed: Path) -> None:
+    whole = packed / "whole.safetensors"
+    alone, inside = load_vae(packed / "vae.safetensors"), load_vae(whole)
+    x = torch.rand(1, 3, 32, 24) * 2 - 1
+    assert torch.allclose(alone.encode(x), inside.encode(x), atol=0.05)  # stored in 16 bits
+    assert load_speech(whole)[0].keys() == load_speech(packed / "speech")[0].keys()
+    assert load_checkpoint(whole).training == {"data": "none"}
+
+
+def test_eight_bit_weights_are_within_half_a_step_of_the_originals(packed: Path) -> None:
+    before = load_weights(packed / "model.safetensors")
+    after = load_weights(packed / "whole.safetensors")
+    for name, value in before.items():
+        rows = value.flatten(1) if value.ndim > 1 else value[None]
+        step = rows.abs().amax(dim=1, keepdim=True) / 127
+        error = (after[name] - value).reshape(rows.shape).abs()
+        assert bool((error <= 0.51 * step + 1e-3 * rows.abs()).all()), name
+
+
+def test_weights_of_another_system_are_refused(packed: Path, tmp_path: Path) -> None:
+    save_file({"strange": torch.zeros(2)}, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match="stage 2"):
+        pack_checkpoint(
+            tmp_path / "whole.safetensors",
+            spec=tiny(),
+            weights=tmp_path / "model.safetensors",
+            vae=packed / "vae.safetensors",
+            speech=packed / "speech",
+            licence="",
+            training={},
+        )
+
+
+def test_a_file_that_is_no_autoencoder_is_refused(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(CheckpointError, match="no autoencoder"):
+        load_vae(tmp_path / "x.safetensors")
+    (tmp_path / "y.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_vae(tmp_path / "y.safetensors")
