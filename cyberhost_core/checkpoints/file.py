@@ -65,7 +65,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, eight_bit: bool = Fal
         state, config = checkpoint.audio_encoder
         stored |= {f"audio_encoder.{key}": value.half() for key, value in state.items()}
         metadata["audio_encoder"] = json.dumps(config)
-    save_file({key: value.contiguous() for key, value in stored.items()}, path, metadata)
+    half_written = path.with_suffix(".partial")
+    save_file({key: value.contiguous() for key, value in stored.items()}, half_written, metadata)
+    half_written.replace(path)
 
 
 def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS) -> Checkpoint:

@@ -88,21 +88,12 @@ def make_scheduler(spec: ScheduleSpec) -> Any:
     makers = {
         "ddim": lambda: DDIMScheduler(**shared, clip_sample=False, set_alpha_to_one=True),
         "dpmpp_2m": lambda: DPMSolverMultistepScheduler(**shared),
-        "euler": lambda: EulerDiscreteScheduler(**_without_cosine(shared)),
+        "euler": lambda: EulerDiscreteScheduler(**shared),
         "unipc": lambda: UniPCMultistepScheduler(**shared),
     }
     if spec.sampler not in makers:
         raise ConfigError(f"The sampler '{spec.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}.")
     return makers[spec.sampler]()
-
-
-def _without_cosine(settings: dict[str, Any]) -> dict[str, Any]:
-    if settings["beta_schedule"] == "squaredcos_cap_v2":
-        raise ConfigError(
-            "The sampler 'euler' does not know this checkpoint's cosine schedule; "
-            "choose ddim, dpmpp_2m or unipc."
-        )
-    return settings
 
 
 def latent_noise(seed: int, frames: range, shape: tuple[int, int, int]) -> Tensor:

@@ -99,11 +99,10 @@ class BatchMaker(Dataset[Batch]):
         frames: int,
         seed: int,
         rank: int = 0,
-        world: int = 1,
     ) -> None:
         self.videos, self.spec, self.config, self.frames = videos, spec, config, frames
         self.motion_frames = spec.long_video.motion_frames if frames > 1 else 0
-        self.seed, self.rank, self.world = seed, rank, world
+        self.seed, self.rank = seed, rank
         _require_length(videos[0], frames + self.motion_frames)
 
     def __getitem__(self, step: int) -> Batch:

@@ -58,7 +58,6 @@ class Trainer:
             frames=stage.frames,
             seed=seed,
             rank=self.accelerator.process_index,
-            world=self.accelerator.num_processes,
         )
 
     @property

@@ -34,13 +34,6 @@ def test_every_sampler_finds_the_picture_when_the_prediction_is_perfect(
     torch.testing.assert_close(x, picture, atol=0.05, rtol=0.05)
 
 
-def test_euler_refuses_the_cosine_schedule_with_a_sentence() -> None:
-    with pytest.raises(
-        ConfigError, match=r"'euler' does not know .* cosine schedule; choose ddim, dpmpp_2m or unipc\."
-    ):
-        make_scheduler(ScheduleSpec(sampler="euler", beta_schedule="squaredcos_cap_v2"))
-
-
 def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         ConfigError, match=r"'magic' is not known; choose one of: ddim, dpmpp_2m, euler, unipc\."
