@@ -1,0 +1,50 @@
+"""Turn a video whose keypoints are known into what a trainer reads: latents, scores, speech features, reference crops."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..backbone.vae import TinyVAE
+from ..conditions.hand_clarity import hand_clarity
+from ..conditions.regions import hand_crops
+from ..perception.face_identity import FaceIdentity, face_seen
+from ..types import Pose
+from .store import PreparedVideo
+
+ENCODE_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Hold the networks that prepare videos."""
+
+    vae: TinyVAE
+    face_identity: FaceIdentity
+
+    def encode(self, frames_FYXC: np.ndarray, pose: Pose, audio_FD: Tensor, *, references: int) -> PreparedVideo:
+        """Prepare one video.
+
+        Reference candidates are frames with the face seen, spread evenly over the video.
+
+        Shapes:   frames_FYXC uint8 RGB of the pose's canvas; audio_FD speech features at the video's fps
+        """
+        candidates = np.flatnonzero(face_seen(pose.face_FKC))
+        chosen = candidates[np.linspace(0, len(candidates) - 1, references).round().astype(int)]
+        crops = torch.stack([hand_crops(frames_FYXC[i], pose[i : i + 1]).images_NCHW for i in chosen])
+        vectors = self.face_identity.embed_frames(frames_FYXC[chosen], pose.face_FKC[chosen])
+        return PreparedVideo(
+            latents_FCHW=self._latents(frames_FYXC).float().numpy().astype(np.float16),
+            pose=pose,
+            audio_FD=audio_FD.numpy().astype(np.float16),
+            clarity_F4=hand_clarity(frames_FYXC, pose).numpy(),
+            reference_R=chosen.astype(np.int64),
+            hand_crops_RHCYX=((crops + 1) * 127.5).round().to(torch.uint8).numpy(),
+            face_vectors_RD=vectors.astype(np.float32),
+        )
+
+    @torch.inference_mode()
+    def _latents(self, frames_FYXC: np.ndarray) -> Tensor:
+        x = torch.from_numpy(frames_FYXC).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return torch.cat([self.vae.encode(chunk) for chunk in x.split(ENCODE_CHUNK)])
