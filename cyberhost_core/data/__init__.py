@@ -1,0 +1,1 @@
+"""Prepared videos: what a trainer reads, and how it is made."""

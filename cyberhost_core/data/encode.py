@@ -1,4 +1,4 @@
-"""Turn a video whose keypoints are known into what a trainer reads: latents, scores, speech features, reference crops."""
+"""Turn a video whose keypoints are known into what a trainer reads: latents, scores, features, crops."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,9 @@ class Encoder:
     vae: TinyVAE
     face_identity: FaceIdentity
 
-    def encode(self, frames_FYXC: np.ndarray, pose: Pose, audio_FD: Tensor, *, references: int) -> PreparedVideo:
+    def encode(
+        self, frames_FYXC: np.ndarray, pose: Pose, audio_FD: Tensor, *, references: int
+    ) -> PreparedVideo:
         """Prepare one video.
 
         Reference candidates are frames with the face seen, spread evenly over the video.
