@@ -29,7 +29,7 @@ from .speech import synthesize
 from .split import HELD_OUT_IDENTITIES, TRAIN_IDENTITIES, Split
 from .world import FPS, HEIGHT, WIDTH, render_performance
 
-CLIP_FRAMES = 56  # 2.2 s: a sway shows most of its box, and 40 clips fit in a minute of rendering
+CLIP_FRAMES = 56  # 2.2 s: long enough for a sway to show most of its box
 REFERENCES = 3
 START_SHARE = (
     0.25  # of the clips begin where the sound does; the others anywhere, so that not all begin in silence
