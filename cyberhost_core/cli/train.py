@@ -10,17 +10,27 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..training.runs import RunFiles
 
 train = typer.Typer(
     name="train", help="Train a model, part by part.", no_args_is_help=True, rich_markup_mode=None
 )
 
 Steps = Annotated[int | None, typer.Option(min=1, help="How many steps. [default: the recipe's]")]
+Until = Annotated[
+    int | None,
+    typer.Option(min=1, help="Stop after this step of the schedule; give the command again to go on."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same run.")]
 RecipeName = Annotated[str, typer.Option(help="Recipe: tiny, or cyberhost at the paper's size.")]
+Initial = Annotated[
+    Path | None, typer.Option(help="model.safetensors of an earlier stage or run, or a checkpoint.")
+]
 HeldOut = Annotated[Path | None, typer.Option(help="Store of held-out videos, for validation.")]
 VaeFile = Annotated[
     Path | None, typer.Option("--vae", help="Autoencoder, for sampled pictures in validation.")
@@ -106,29 +116,29 @@ def vae(
 def image(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
+    init: Initial = None,
     recipe: RecipeName = "tiny",
     held_out: HeldOut = None,
     vae_file: VaeFile = None,
-    until: Steps = None,
+    steps: Steps = None,
+    until: Until = None,
     seed: Seed = 0,
 ) -> None:
     """Stage 1: learn to draw a person from a reference picture (pairs of frames)."""
-    _stage(
-        "image", store, out, recipe=recipe, init=None, held_out=held_out, vae=vae_file, until=until, seed=seed
-    )
+    files = _files(store, out, init=init, held_out=held_out, vae=vae_file)
+    _stage("image", files, recipe=recipe, steps=steps, until=until, seed=seed)
 
 
 @train.command()
 def video(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
-    init: Annotated[
-        Path | None, typer.Option(help="model.safetensors of stage 1 or of an earlier run, or a checkpoint.")
-    ] = None,
+    init: Initial = None,
     recipe: RecipeName = "tiny",
     held_out: HeldOut = None,
     vae_file: VaeFile = None,
-    until: Steps = None,
+    steps: Steps = None,
+    until: Until = None,
     seed: Seed = 0,
 ) -> None:
     """Stage 2: learn to move with the sound (clips of 12 frames, 4 motion frames).
@@ -138,9 +148,8 @@ def video(
       cyberhost train video work/store work/video --init work/image/model.safetensors
       accelerate launch --cpu --num_processes 2 -m cyberhost_core.cli train video work/store work/video
     """
-    _stage(
-        "video", store, out, recipe=recipe, init=init, held_out=held_out, vae=vae_file, until=until, seed=seed
-    )
+    files = _files(store, out, init=init, held_out=held_out, vae=vae_file)
+    _stage("video", files, recipe=recipe, steps=steps, until=until, seed=seed)
 
 
 @train.command()
@@ -172,24 +181,24 @@ def pack(
     typer.echo(str(out))
 
 
-def _stage(
-    name: str,
-    store: Path,
-    out: Path,
-    *,
-    recipe: str,
-    init: Path | None,
-    held_out: Path | None,
-    vae: Path | None,
-    until: int | None,
-    seed: int,
-) -> None:
+def _files(
+    store: Path, out: Path, *, init: Path | None, held_out: Path | None, vae: Path | None
+) -> "RunFiles":
     from ..checkpoints.parts import load_vae
-    from ..training.runs import RunFiles, train_stage
+    from ..training.runs import RunFiles
+
+    return RunFiles(store=store, out=out, init=init, held_out=held_out, vae=load_vae(vae) if vae else None)
+
+
+def _stage(
+    name: str, files: "RunFiles", *, recipe: str, steps: int | None, until: int | None, seed: int
+) -> None:
+    from ..training.runs import train_stage
 
     plan = _recipe(recipe)
     stage = plan.image if name == "image" else plan.video
-    files = RunFiles(store=store, out=out, init=init, held_out=held_out, vae=load_vae(vae) if vae else None)
+    if steps:
+        stage = stage.derive(steps=steps)
 
     def show(step: int, values: dict[str, float]) -> None:
         if step % 25 == 0:
