@@ -18,7 +18,7 @@ from torch import Tensor
 
 from . import bundled
 from .checkpoints.file import Checkpoint, load_checkpoint
-from .conditions.audio_windows import interpolate_to_fps, windows
+from .conditions.audio_windows import interpolate_chunks_to_fps, windows
 from .conditions.movement_map import draw_movement_map, fixed_box
 from .conditions.regions import hand_crops
 from .conditions.skeleton_map import draw_skeleton
@@ -168,7 +168,8 @@ class Talker:
     def track(self, sound: Sound, pose: Pose, options: GenerateOptions) -> Track:
         """Turn the sound and the controls into what drives each frame."""
         frames = sound.frames(options.fps)
-        features = interpolate_to_fps(self.speech.extract(sound.speech_T()), frames=frames, fps=options.fps)
+        heard = self.speech.extract_chunks(sound.speech_T())
+        features = interpolate_chunks_to_fps(heard, frames=frames, fps=options.fps)
         width_frac, height_frac = options.movement or self.spec.movement_box
         box = fixed_box(pose, width_frac=width_frac, height_frac=height_frac)
         return Track(

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ..errors import CheckpointError
+
 SCALE_SUFFIX = "|scale"
 SMALLEST_PACKED = 1024  # numbers; below that the saving is not worth the rounding
 
@@ -32,12 +34,20 @@ def pack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Undo `pack`; files that were never packed pass through."""
+    """Undo `pack`; files that were never packed pass through.
+
+    Raises:   CheckpointError: an eight-bit weight without its scale
+    """
     plain: dict[str, Tensor] = {}
     for name, value in tensors.items():
         if name.endswith(SCALE_SUFFIX):
             continue
         scale = tensors.get(name + SCALE_SUFFIX)
+        if scale is None and value.dtype == torch.int8:
+            raise CheckpointError(
+                f"The eight-bit weight '{name}' comes without its scale '{name}{SCALE_SUFFIX}'; the file is "
+                "damaged or was edited: download or train it again."
+            )
         plain[name] = (
             value if scale is None else value.float() * scale.float().view(-1, *[1] * (value.ndim - 1))
         )

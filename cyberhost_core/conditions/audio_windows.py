@@ -6,6 +6,8 @@ step i hears samples 320 i .. 320 i + 399     its centre: (320 i + 200) / 16000 
 frame f is shown from f/fps to (f+1)/fps      its centre: (f + 0.5) / fps s
 """
 
+from collections.abc import Iterable
+
 import torch
 
 from ..units import SPEECH_RATE_HZ
@@ -25,12 +27,33 @@ def interpolate_to_fps(hidden_TD: torch.Tensor, *, frames: int, fps: float) -> t
               frame f sits at step 2 f + 0.375 whatever the length of the sound (peers stretch end to end,
               which drifts)
     """
+    return interpolate_chunks_to_fps([hidden_TD], frames=frames, fps=fps)
+
+
+def interpolate_chunks_to_fps(chunks: Iterable[torch.Tensor], *, frames: int, fps: float) -> torch.Tensor:
+    """As interpolate_to_fps, for steps that come in pieces: no more than two pieces are held at a time.
+
+    Shapes:   chunks, in order, (T_i, D) each, T_i >= 1; result (F, D)
+    """
     middle_secs = (torch.arange(frames, dtype=torch.float64) + 0.5) / fps
-    place = (middle_secs * SPEECH_RATE_HZ - STEP_FIELD_SAMPLES / 2) / STEP_SAMPLES
-    place = place.clamp(0, len(hidden_TD) - 1)
-    before = place.floor().long()
+    place = ((middle_secs * SPEECH_RATE_HZ - STEP_FIELD_SAMPLES / 2) / STEP_SAMPLES).clamp(min=0)
+    found: list[torch.Tensor] = []
+    done = end = 0  # frames found, steps seen
+    last: torch.Tensor | None = None
+    for chunk_TD in chunks:
+        held_TD = chunk_TD if last is None else torch.cat([last, chunk_TD])
+        end += len(chunk_TD)
+        stop = done + int((place[done:] <= end - 1).sum())
+        found.append(_between_steps(held_TD, place[done:stop] - (end - len(held_TD))))
+        done, last = stop, chunk_TD[-1:]
+    assert last is not None, "a sound has at least one step"
+    return torch.cat([*found, last.expand(frames - done, -1)])
+
+
+def _between_steps(hidden_TD: torch.Tensor, place_F: torch.Tensor) -> torch.Tensor:
+    before = place_F.floor().long()
     after = (before + 1).clamp(max=len(hidden_TD) - 1)
-    share = (place - before).to(hidden_TD).unsqueeze(1)
+    share = (place_F - before).to(hidden_TD).unsqueeze(1)
     before, after = before.to(hidden_TD.device), after.to(hidden_TD.device)
     return torch.lerp(hidden_TD[before], hidden_TD[after], share)
 

@@ -8,9 +8,10 @@ Source: CyberHost equation 1 (epsilon); zero terminal SNR and v prediction after
 public relatives use.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
+from pydantic import model_validator
 from torch import Tensor
 
 from ..config import Config
@@ -30,6 +31,15 @@ class ScheduleSpec(Config):
     zero_snr: bool = False
     sampler: str = "ddim"
     steps: int = 25
+
+    @model_validator(mode="after")
+    def _answerable(self) -> Self:
+        if self.zero_snr and self.prediction == "epsilon":
+            raise ValueError(
+                "with zero_snr the last step is noise alone, from which a predicted noise says nothing; "
+                "take v_prediction or sample"
+            )
+        return self
 
 
 class NoiseSchedule:

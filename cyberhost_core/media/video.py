@@ -98,7 +98,10 @@ class VideoWriter:
             self._finish()
 
     def _add_video(self) -> VideoStream:
-        stream = self._container.add_stream("libx264", rate=self._rate, options={"crf": str(CRF)})
+        # On CPUs with AVX-512 x264's macroblock tree gives another result each time; without it the same
+        # frames give the same bytes.
+        options = {"crf": str(CRF), "mbtree": "0"}
+        stream = self._container.add_stream("libx264", rate=self._rate, options=options)
         stream.height, stream.width = _even(self._height), _even(self._width)
         stream.pix_fmt = "yuv420p"
         codec = stream.codec_context

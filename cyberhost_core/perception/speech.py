@@ -5,13 +5,14 @@
 
 For wav2vec2-base: (12 + 2) x 768 = 10752.
 
-Long sounds keep working memory flat. The convolutions run piece by piece and equal the whole up to
-rounding, since the only part that looks further than its neighbours is one normalisation over time, whose
-mean and variance are gathered first. The transformer looks everywhere; it runs on 20 s at a time with 5 s of
-context on both sides.
+Long sounds keep working memory flat: nothing but the sound itself is held whole. The convolutions run piece
+by piece and equal the whole up to rounding, since the only part that looks further than its neighbours is one
+normalisation over time, whose mean and variance are gathered first. The transformer looks everywhere; it runs
+on 20 s at a time with 5 s of context on both sides.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,16 +90,26 @@ class SpeechFeatures:
     @torch.no_grad()
     def extract_chunks(self, wave_T: np.ndarray | Tensor) -> Iterator[Tensor]:
         """Describe a sound piece by piece: the same steps as `extract`, never all in memory."""
-        wave = _checked(wave_T).to(self._model.device)
-        if self._do_normalize:
-            wave = (wave - wave.mean()) / torch.sqrt(wave.var(correction=0) + _VARIANCE_FLOOR)
-        heard_TD = _convolve(self._model.feature_extractor, wave.to(self._model.dtype))
-        steps = len(heard_TD)
+        wave = _checked(wave_T)
+        layers: list[Any] = list(self._model.feature_extractor.conv_layers)
+        stride, field = _field(layers)
+        prepare = self._prepare(wave)
+        wave = pad(wave, (0, max(field - len(wave), 0)))
+        steps = (len(wave) - field) // stride + 1
         chunk = steps if steps <= self._chunk + 2 * self._context else self._chunk
-        for start in range(0, steps, chunk):
-            stop = min(start + chunk, steps)
-            first, last = max(start - self._context, 0), min(stop + self._context, steps)
-            yield self._encode(heard_TD[first:last])[start - first : stop - first].float().cpu()
+        heard = _convolve(layers, wave, steps=steps, prepare=prepare)
+        for heard_TD, inner in _with_context(heard, steps=steps, chunk=chunk, context=self._context):
+            yield self._encode(heard_TD)[inner].float().cpu()
+
+    def _prepare(self, wave: Tensor) -> Callable[[Tensor], Tensor]:
+        """Build what a piece of this sound goes through: normalised by the whole, moved to the network."""
+        like = next(self._model.parameters())
+        mean, deviation = wave.mean(), torch.sqrt(wave.var(correction=0) + _VARIANCE_FLOOR)
+
+        def prepare(piece: Tensor) -> Tensor:
+            return ((piece - mean) / deviation if self._do_normalize else piece).to(like)
+
+        return prepare
 
     def _encode(self, heard_TD: Tensor) -> Tensor:
         projected, _ = self._model.feature_projection(heard_TD[None])
@@ -114,29 +125,44 @@ def _checked(wave_T: np.ndarray | Tensor) -> Tensor:
             f"The sound has shape {list(wave.shape)}, one channel of at least one sample was expected; "
             "mix it down to mono and check that the file is not empty."
         )
-    if not torch.isfinite(wave).all():
+    # min and max carry NaN and infinity through, without a mask as long as the sound
+    if not (wave.min().isfinite() and wave.max().isfinite()):
         raise AudioError(
             "The sound holds values that are not finite, samples in -1..1 were expected; export it again."
         )
     return wave
 
 
-def _convolve(extractor: nn.Module, wave_T: Tensor) -> Tensor:
-    """Run the convolutional part over a wave of any length; (T50, C)."""
-    layers: list[Any] = list(extractor.conv_layers)  # pyright: ignore[reportArgumentType]
+def _convolve(
+    layers: list[Any], wave_T: Tensor, *, steps: int, prepare: Callable[[Tensor], Tensor]
+) -> Iterator[Tensor]:
+    """Run the convolutional part over a wave of any length; yields (up to 100, C), in order."""
     stride, field = _field(layers)
-    wave_T = pad(wave_T, (0, max(field - len(wave_T), 0)))
-    steps = (len(wave_T) - field) // stride + 1
-    moments = _first_layer_moments(layers[0], wave_T)
-    pieces = []
+    moments = _first_layer_moments(layers[0], wave_T, prepare)
     for start in range(0, steps, _CONV_STEPS):
         stop = min(start + _CONV_STEPS, steps)
-        piece = wave_T[start * stride : (stop - 1) * stride + field]
+        piece = prepare(wave_T[start * stride : (stop - 1) * stride + field])
         hidden = _first_layer(layers[0], piece, moments)
         for layer in layers[1:]:
             hidden = layer(hidden)
-        pieces.append(hidden[0].T)
-    return torch.cat(pieces)
+        yield hidden[0].T
+
+
+def _with_context(
+    pieces: Iterator[Tensor], *, steps: int, chunk: int, context: int
+) -> Iterator[tuple[Tensor, slice]]:
+    """Cut steps that come in pieces into chunks; yields (chunk and its context, where in it the chunk is)."""
+    held: deque[Tensor] = deque()
+    begin = end = 0  # steps in `held`
+    for start in range(0, steps, chunk):
+        stop = min(start + chunk, steps)
+        first, last = max(start - context, 0), min(stop + context, steps)
+        while end < last:
+            held.append(next(pieces))
+            end += len(held[-1])
+        while begin + len(held[0]) <= first:
+            begin += len(held.popleft())
+        yield torch.cat(list(held))[first - begin : last - begin], slice(start - first, stop - first)
 
 
 def _field(layers: list[Any]) -> tuple[int, int]:
@@ -148,18 +174,21 @@ def _field(layers: list[Any]) -> tuple[int, int]:
     return stride, field
 
 
-def _first_layer_moments(layer: Any, wave_T: Tensor) -> tuple[Tensor, Tensor] | None:
+def _first_layer_moments(
+    layer: Any, wave_T: Tensor, prepare: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor] | None:
     """Mean and variance per channel of the whole sound, where the first layer normalises over time."""
     norm = getattr(layer, "layer_norm", None)
     if not isinstance(norm, nn.GroupNorm):
         return None
     kernel, stride = layer.conv.kernel_size[0], layer.conv.stride[0]
     outputs = (len(wave_T) - kernel) // stride + 1
-    piece = _CONV_STEPS * 64  # the first layer makes 64 outputs per step
+    size = _CONV_STEPS * 64  # the first layer makes 64 outputs per step
     total, squares = 0.0, 0.0
-    for start in range(0, outputs, piece):
-        stop = min(start + piece, outputs)
-        hidden = layer.conv(wave_T[None, None, start * stride : (stop - 1) * stride + kernel])[0].double()
+    for start in range(0, outputs, size):
+        stop = min(start + size, outputs)
+        piece_T = prepare(wave_T[start * stride : (stop - 1) * stride + kernel])
+        hidden = layer.conv(piece_T[None, None])[0].double()
         total, squares = total + hidden.sum(dim=1), squares + hidden.square().sum(dim=1)
     mean = torch.as_tensor(total) / outputs
     return mean, torch.as_tensor(squares) / outputs - mean.square()

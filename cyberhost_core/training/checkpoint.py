@@ -39,9 +39,10 @@ def load_run(
     Raises:   CheckpointError: not a run file, damaged, or one of a run with another configuration or system
     """
     metadata, groups = _read(path)
-    if json.loads(metadata["config"]) != json.loads(config):
+    different = _differences(json.loads(metadata["config"]), json.loads(config))
+    if different:
         raise CheckpointError(
-            f"The run in {path} was started with another configuration; resume with the same command, "
+            f"The run in {path} was started with another {different[0]}; resume with the same command, "
             "or train into another folder."
         )
     for part, prefix in ((module, "weights."), (ema, "ema.")):
@@ -53,6 +54,18 @@ def load_run(
         part.load_state_dict(groups[prefix])
     _load_optimizer(optimizer, groups["optimizer."])
     return int(metadata["step"])
+
+
+def _differences(old: object, new: object, where: str = "") -> list[str]:
+    """Name what differs between two JSON values, as dotted paths."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(old.keys() | new.keys())
+        return [
+            found
+            for key in keys
+            for found in _differences(old.get(key), new.get(key), f"{where}.{key}" if where else key)
+        ]
+    return [] if old == new else [where or "configuration"]
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Tensor]]]:

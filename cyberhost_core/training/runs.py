@@ -63,13 +63,14 @@ def train_stage(
     if files.init:
         load_initial(model, files.init)
     trainer = Trainer(model, stage, PreparedVideos(files.store), out=files.out, seed=seed)
-    log = RunLog(files.out)
+    log = RunLog(files.out) if trainer.accelerator.is_main_process else None
 
     def report(step: int, values: dict[str, float]) -> None:
-        log.write(step, values)
-        show(step, values)
+        if log:  # the trainer reports from the main process alone
+            log.write(step, values)
+            show(step, values)
 
-    validate = _validation(trainer, files, stage=stage, log=log) if files.held_out else None
+    validate = _validation(trainer, files, stage=stage, log=log) if log and files.held_out else None
     averaged = trainer.run(until=until, report=report, validate=validate)
     path = files.out / "model.safetensors"
     if trainer.accelerator.is_main_process:

@@ -5,6 +5,7 @@ bits.
 """
 
 import copy
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ class Trainer:
         workers: int = 1,
     ) -> None:
         self.stage, self.out, self.workers = stage, out, workers
+        # what a resumed run must have in common with its first part
+        self.config = json.dumps(
+            {"stage": json.loads(stage.to_json()), "system": json.loads(model.spec.to_json()), "seed": seed}
+        )
         self.accelerator = _accelerator(stage)
         self.module = TrainingModule(model, stage.loss)
         self.ema = copy.deepcopy(self.module).eval().requires_grad_(False)
@@ -76,7 +81,7 @@ class Trainer:
                 module=self.module,
                 ema=self.ema,
                 optimizer=self.optimizer,
-                config=stage.to_json(),
+                config=self.config,
             )
         self.ema.to(device)
         wrapped, optimizer = self.accelerator.prepare(self.module, self.optimizer)
@@ -144,7 +149,7 @@ class Trainer:
                 ema=self.ema,
                 optimizer=getattr(optimizer, "optimizer", optimizer),
                 step=step,
-                config=self.stage.to_json(),
+                config=self.config,
             )
         self.accelerator.wait_for_everyone()
 

@@ -140,6 +140,13 @@ def stored_bytes(path: Path) -> int:
     return sum(t.nbytes for name, t in load_file(path).items() if not name.startswith(parts))
 
 
+def test_an_eight_bit_weight_without_its_scale_is_refused() -> None:
+    stored = pack({"w.weight": torch.randn(64, 64)})
+    del stored["w.weight" + SCALE_SUFFIX]
+    with pytest.raises(CheckpointError, match=r"'w\.weight' comes without its scale"):
+        unpack(stored)
+
+
 def test_packing_leaves_vectors_small_weights_and_whole_numbers_unpacked() -> None:
     tensors = {
         "vector": torch.randn(4096),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cyberhost_core.conditions.audio_windows import interpolate_to_fps, windows
+from cyberhost_core.conditions.audio_windows import interpolate_chunks_to_fps, interpolate_to_fps, windows
 
 
 @pytest.mark.parametrize("fps", [25.0, 29.97, 24.0, 60.0])
@@ -33,6 +33,15 @@ def test_alignment_does_not_drift_with_the_length_of_the_sound() -> None:
     short = interpolate_to_fps(hidden[:200], frames=90, fps=25)
     long = interpolate_to_fps(hidden, frames=450, fps=25)
     torch.testing.assert_close(short, long[:90])
+
+
+@pytest.mark.parametrize("cuts", [[1], [50, 51, 99], [7, 8, 9, 150]])
+@pytest.mark.parametrize("frames", [60, 75, 90])
+def test_steps_in_pieces_give_the_same_frames_as_the_whole(cuts: list[int], frames: int) -> None:
+    hidden = torch.randn(151, 3)
+    pieces = hidden.tensor_split(cuts)
+    whole = interpolate_to_fps(hidden, frames=frames, fps=25)
+    assert torch.equal(interpolate_chunks_to_fps(pieces, frames=frames, fps=25), whole)
 
 
 def test_interpolation_keeps_dtype() -> None:

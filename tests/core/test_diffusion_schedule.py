@@ -41,6 +41,11 @@ def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:
         make_scheduler(ScheduleSpec(sampler="magic"))
 
 
+def test_predicting_the_noise_of_pure_noise_is_refused() -> None:
+    with pytest.raises(ValueError, match="take v_prediction or sample"):
+        ScheduleSpec(prediction="epsilon", zero_snr=True)
+
+
 def test_noise_belongs_to_the_absolute_frame() -> None:
     whole = latent_noise(7, range(30), (4, 3, 2))
     assert torch.equal(latent_noise(7, range(10, 22), (4, 3, 2)), whole[10:22])

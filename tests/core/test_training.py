@@ -43,10 +43,11 @@ def make_trainer(small_spec: SystemSpec, make_store: Callable, tmp_path: Path) -
         spec: SystemSpec = small_spec,
         start: int = 0,
         videos: PreparedVideos = store,
+        seed: int = 0,
     ) -> Trainer:
         torch.manual_seed(start)
         model = SystemModel(spec, ops=TRAINING_OPS)
-        return Trainer(model, stage, videos, out=tmp_path / out, workers=0)
+        return Trainer(model, stage, videos, out=tmp_path / out, seed=seed, workers=0)
 
     return make_trainer
 
@@ -76,15 +77,21 @@ def test_resuming_reports_only_the_steps_that_are_left(make_trainer: Callable) -
 def test_a_run_of_another_configuration_is_not_resumed(make_trainer: Callable) -> None:
     make_trainer().run(until=1)
     other = make_trainer(STAGE.derive(learning_rate=2e-3))
-    with pytest.raises(CheckpointError, match="started with another configuration; resume with the same"):
+    with pytest.raises(CheckpointError, match=r"started with another stage\.learning_rate; resume with the"):
         other.run()
 
 
 def test_a_run_of_another_system_is_not_resumed(make_trainer: Callable, small_spec: SystemSpec) -> None:
     make_trainer().run(until=1)
     other = make_trainer(spec=small_spec.derive(clarity=None))
-    with pytest.raises(CheckpointError, match="trains a system with other parts than this one; resume with"):
+    with pytest.raises(CheckpointError, match=r"started with another system\.clarity; resume with the same"):
         other.run()
+
+
+def test_a_run_of_another_seed_is_not_resumed(make_trainer: Callable) -> None:
+    make_trainer().run(until=1)
+    with pytest.raises(CheckpointError, match="started with another seed; resume with the same command"):
+        make_trainer(seed=1).run()
 
 
 @pytest.mark.parametrize("kept", [0, 0.5])

@@ -63,7 +63,7 @@ def test_noise_is_added_as_the_product_of_the_steps_says() -> None:
 @pytest.mark.parametrize("beta_schedule", ["scaled_linear", "squaredcos_cap_v2", "linear"])
 def test_zero_terminal_snr_ends_in_pure_noise_and_starts_as_before(beta_schedule: str) -> None:
     plain = NoiseSchedule(ScheduleSpec(beta_schedule=beta_schedule))
-    zero = NoiseSchedule(ScheduleSpec(beta_schedule=beta_schedule, zero_snr=True))
+    zero = NoiseSchedule(ScheduleSpec(beta_schedule=beta_schedule, zero_snr=True, prediction="v_prediction"))
     assert zero.alpha[999] == 0
     assert zero.sigma[999] == 1
     assert plain.alpha[999] > 0
