@@ -10,7 +10,6 @@ public relatives use.
 
 from typing import Any, Literal, Self
 
-import torch
 from pydantic import model_validator
 from torch import Tensor
 
@@ -104,20 +103,3 @@ def make_scheduler(spec: ScheduleSpec) -> Any:
     if spec.sampler not in makers:
         raise ConfigError(f"The sampler '{spec.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}.")
     return makers[spec.sampler]()
-
-
-def latent_noise(seed: int, frames: range, shape: tuple[int, int, int]) -> Tensor:
-    """Draw the noise of some frames of a video: it belongs to the absolute frame.
-
-    So the same frame gets the same noise whatever the segment length, and a regenerated frame gets its own
-    again.
-
-    Shapes:   (len(frames), C, h, w) = (len(frames), *shape), float32, on the CPU
-    """
-    return torch.stack([_frame_noise(seed, frame, shape) for frame in frames])
-
-
-def _frame_noise(seed: int, frame: int, shape: tuple[int, int, int]) -> Tensor:
-    # One generator per frame; the odd multiplier spreads (seed, frame) pairs over all 63-bit states.
-    state = (seed * 0x9E3779B97F4A7C15 + frame * 0xD1B54A32D192ED03) % (1 << 63)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(state))

@@ -50,14 +50,13 @@ class Drive:
     motion: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class SystemModel(nn.Module):
-    """Hold the trainable parts under the names that a checkpoint uses as prefixes."""
+class Encoders(nn.Module):
+    """Hold every trainable part but the denoiser, under the names that a checkpoint uses as prefixes."""
 
     def __init__(self, spec: SystemSpec, *, ops: Ops = TORCH_OPS) -> None:
         super().__init__()
         self.spec = spec
         unet, first = spec.unet, spec.unet.channels[0]
-        self.denoiser = UNet(unet, ops=ops)
         self.reference_net = ReferenceNet(unet, ops=ops)
         regions = {
             layer.region
@@ -138,6 +137,14 @@ class SystemModel(nn.Module):
             return reference.input_BCHW
         kept = torch.tensor(list(reference_rows), device=reference.input_BCHW.device)
         return (reference.input_BCHW * kept[:, None, None, None]).repeat_interleave(frames, dim=0)
+
+
+class SystemModel(Encoders):
+    """Hold all trainable parts: the encoders, and the denoiser that their conditions drive."""
+
+    def __init__(self, spec: SystemSpec, *, ops: Ops = TORCH_OPS) -> None:
+        super().__init__(spec, ops=ops)
+        self.denoiser = UNet(spec.unet, ops=ops)
 
 
 def parameter_table(model: nn.Module) -> dict[str, int]:

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ..backbone.conditions import Conditions, join
 from ..diffusion.guidance import Guidance, combine
-from ..diffusion.schedule import ScheduleSpec, latent_noise, make_scheduler
+from ..diffusion.noise import FrameNoise
+from ..diffusion.schedule import ScheduleSpec, make_scheduler
 from .model import Drive, Reference, SystemModel
 
 OnStep = Callable[[int, int], None]  # (steps done, steps in all); raises to cancel
@@ -68,6 +69,7 @@ def sample_video(  # noqa: PLR0917 - read in the order in which they are made
     long = model.spec.long_video
     segments = -(-len(track) // long.kept)
     shape = _latent_shape(model)
+    noise = FrameNoise(options.seed, shape)
     past = torch.zeros(0, *shape)  # as much of what is done as the next segment needs
     for number in range(segments):
         pinned = past[len(past) - min(long.pinned, len(past)) :]
@@ -79,8 +81,15 @@ def sample_video(  # noqa: PLR0917 - read in the order in which they are made
         def report(done: int, steps: int, number: int = number) -> None:
             on_step(number * steps + done, segments * steps)
 
-        noise = latent_noise(options.seed, range(first, first + long.frames), shape)
-        latents = sample_segment(model, reference, drive, noise, options, on_step=report, pinned_PCHW=pinned)
+        latents = sample_segment(
+            model,
+            reference,
+            drive,
+            noise(range(first, first + long.frames)),
+            options,
+            on_step=report,
+            pinned_PCHW=pinned,
+        )
         new = latents[len(pinned) :][: min(long.kept, len(track) - number * long.kept)]
         yield new
         past = torch.cat([past, new])[-(long.motion_frames + long.pinned) :]

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, latent_noise, make_scheduler
+from cyberhost_core.diffusion.noise import FrameNoise
+from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
 from cyberhost_core.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
@@ -47,17 +48,17 @@ def test_predicting_the_noise_of_pure_noise_is_refused() -> None:
 
 
 def test_noise_belongs_to_the_absolute_frame() -> None:
-    whole = latent_noise(7, range(30), (4, 3, 2))
-    assert torch.equal(latent_noise(7, range(10, 22), (4, 3, 2)), whole[10:22])
+    whole = FrameNoise(7, (4, 3, 2))(range(30))
+    again = FrameNoise(7, (4, 3, 2))
+    for frames in (range(10, 22), range(20, 30), range(5, 6), range(3)):  # forward, overlapping, back
+        assert torch.equal(again(frames), whole[frames.start : frames.stop])
     assert not torch.equal(whole[0], whole[1])
-    assert not torch.equal(latent_noise(8, range(30), (4, 3, 2)), whole)
+    assert not torch.equal(FrameNoise(8, (4, 3, 2))(range(30)), whole)
 
 
 def test_noise_of_neighbouring_seeds_and_frames_is_independent_and_normal() -> None:
     draws = (
-        torch.stack([latent_noise(seed, range(20), (4, 16, 16)) for seed in range(5)])
-        .flatten(0, 1)
-        .flatten(1)
+        torch.stack([FrameNoise(seed, (4, 16, 16))(range(20)) for seed in range(5)]).flatten(0, 1).flatten(1)
     )
     correlation = torch.corrcoef(draws) - torch.eye(len(draws))
     assert float(correlation.abs().max()) < 5 / draws.shape[1] ** 0.5

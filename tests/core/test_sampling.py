@@ -8,7 +8,8 @@ import torch
 
 from cyberhost_core.backbone.conditions import Conditions
 from cyberhost_core.diffusion.guidance import Guidance
-from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, latent_noise, make_scheduler
+from cyberhost_core.diffusion.noise import FrameNoise
+from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
 from cyberhost_core.errors import Cancelled
 from cyberhost_core.systems.model import Drive, Reference, SystemModel
 from cyberhost_core.systems.sampling import SamplingOptions, Track, sample_segment, sample_video
@@ -127,7 +128,7 @@ def test_scales_of_one_are_the_plain_prediction_of_the_full_pass(
     model: SystemModel, reference: Reference
 ) -> None:
     spec, sound = model.spec, track(12)
-    noise = latent_noise(0, range(12), (4, 4, 3))
+    noise = FrameNoise(0, (4, 4, 3))(range(12))
     told = options(spec, guidance=Guidance(reference_scale=1.0, audio_scale=1.0))
     found = sample_segment(model, reference, sound.at(0, 12), noise, told, on_step=ignore)
     scheduler = make_scheduler(spec.schedule)
@@ -149,7 +150,7 @@ def test_frames_that_two_segments_make_start_from_the_same_noise(
 
     monkeypatch.setattr("cyberhost_core.systems.sampling.sample_segment", segment)
     film(25, seed=5)
-    assert torch.equal(given[0], latent_noise(5, range(12), (4, 4, 3)))
+    assert torch.equal(given[0], FrameNoise(5, (4, 4, 3))(range(12)))
     assert torch.equal(given[1][:2], given[0][10:])
     assert torch.equal(given[2][:2], given[1][10:])
 
@@ -228,7 +229,7 @@ def test_every_sampler_runs_every_schedule_with_zero_terminal_snr(
     spec = ScheduleSpec(
         prediction=prediction, sampler=sampler, beta_schedule=beta_schedule, zero_snr=True, steps=3
     )
-    noise = latent_noise(0, range(12), (4, 4, 3))
+    noise = FrameNoise(0, (4, 4, 3))(range(12))
     told = SamplingOptions(schedule=spec, guidance=Guidance())
     out = sample_segment(model, reference, track(12).at(0, 12), noise, told, on_step=ignore)
     assert torch.isfinite(out).all()
