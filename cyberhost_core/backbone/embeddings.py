@@ -78,7 +78,7 @@ class AudioProjection(nn.Module):
         self.place = nn.Parameter(torch.zeros(window, token_dim))
 
     def forward(self, windows_NWD: Tensor) -> Tensor:
-        return self.norm(self.linear(windows_NWD)) + self.place.to(windows_NWD.dtype)
+        return self.norm(self.linear(windows_NWD)) + self.place.to(windows_NWD)
 
 
 class FaceProjection(nn.Module):

@@ -109,7 +109,7 @@ class _BankAttention(nn.Module):
         q = self.to_q(n_NSC).flatten(0, 1)[None]
         latent = torch.zeros_like(q)
         for axis, bank in cast("dict[str, LatentsBank]", self.banks).items():
-            basis = bank()
+            basis = bank().to(n_NSC)  # a host may keep its layers in another precision, or elsewhere
             k, v = bank.rotate(self.to_k[axis](basis)), self.to_v[axis](basis)
             latent = latent + self.attention(q, k[None], v[None], self.heads)
         return self.to_out(latent)[0].view_as(n_NSC)

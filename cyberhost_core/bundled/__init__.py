@@ -3,6 +3,7 @@
 tiny.safetensors    the tiny system, trained on drawn puppets
 puppet-pose.onnx    a whole-body pose detector for puppets, with DWPose's inputs and outputs
 puppet-face.onnx    a face identity network for puppets, with ArcFace's inputs and outputs
+puppet-pose.safetensors, puppet-face.safetensors    the same two, for where onnxruntime is not installed
 portraits/  speech/ pictures and voices to try it with
 """
 
@@ -14,6 +15,8 @@ FOLDER = Path(__file__).parent
 CHECKPOINT = FOLDER / "tiny.safetensors"
 POSE_DETECTOR = FOLDER / "puppet-pose.onnx"
 FACE_IDENTITY = FOLDER / "puppet-face.onnx"
+POSE_NETWORK = POSE_DETECTOR.with_suffix(".safetensors")
+FACE_NETWORK = FACE_IDENTITY.with_suffix(".safetensors")
 
 
 def require(path: Path) -> Path:

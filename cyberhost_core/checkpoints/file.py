@@ -70,29 +70,61 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, eight_bit: bool = Fal
     half_written.replace(path)
 
 
-def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS) -> Checkpoint:
-    """Read a checkpoint in float32, in evaluation mode.
+@dataclass(frozen=True, kw_only=True)
+class StoredCheckpoint:
+    """Hold what a file says, before anything is built from it: for a host that builds with its own layers.
 
-    Raises:   CheckpointError: missing, a pickle, truncated, foreign, of a newer format, or weights that do
-              not fit
+    system: state dict of the trainable parts; vae: built, or None; audio_encoder, training: see Checkpoint;
+    """
+
+    path: Path
+    spec: SystemSpec
+    system: Mapping[str, Tensor]
+    vae: TinyVAE | None
+    audio_encoder: tuple[dict[str, Tensor], dict[str, Any]] | None
+    licence: str
+    training: Mapping[str, Any]
+
+
+def open_checkpoint(path: Path) -> StoredCheckpoint:
+    """Read a checkpoint's parts in float32.
+
+    Raises:   CheckpointError: missing, a pickle, truncated, foreign, of a newer format, or an autoencoder
+              that does not fit its configuration
     """
     metadata, tensors = _read(path)
-    spec = SystemSpec.parse(metadata["system"])
-    model = SystemModel(spec, ops=ops)
-    vae = TinyVAE(TinyVAEConfig.parse(metadata["vae"])) if "vae" in metadata else None
     parts = _by_part(unpack(tensors))
-    _fill(model, parts[""], path)
+    vae = TinyVAE(TinyVAEConfig.parse(metadata["vae"])) if "vae" in metadata else None
     if vae is not None:
-        _fill(vae, parts["vae."], path)
+        fill(vae, parts["vae."], path=path)
     audio = None
     if "audio_encoder" in metadata:
         audio = (parts["audio_encoder."], json.loads(metadata["audio_encoder"]))
-    return Checkpoint(
-        model=model,
+    return StoredCheckpoint(
+        path=path,
+        spec=SystemSpec.parse(metadata["system"]),
+        system=parts[""],
         vae=vae,
         audio_encoder=audio,
         licence=metadata.get("licence", ""),
         training=json.loads(metadata.get("training", "{}")),
+    )
+
+
+def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS) -> Checkpoint:
+    """Read a checkpoint in float32, in evaluation mode.
+
+    Raises:   CheckpointError: as open_checkpoint, or weights that do not fit
+    """
+    stored = open_checkpoint(path)
+    model = SystemModel(stored.spec, ops=ops)
+    fill(model, stored.system, path=path)
+    return Checkpoint(
+        model=model,
+        vae=stored.vae,
+        audio_encoder=stored.audio_encoder,
+        licence=stored.licence,
+        training=stored.training,
     )
 
 
@@ -135,7 +167,11 @@ def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     return parts
 
 
-def _fill(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: Path) -> None:
+    """Load weights into a module for inference; names and shapes must be exactly the module's.
+
+    Raises:   CheckpointError: they are not; path is named
+    """
     expected = {key: value.shape for key, value in module.state_dict().items()}
     found = {key: value.shape for key, value in state.items()}
     if expected != found:

@@ -53,7 +53,7 @@ def speech(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("w
 
 @train.command()
 def face(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("work/stills")) -> None:
-    """Train the face identity twin; OUT becomes an ONNX file with ArcFace's inputs and outputs."""
+    """Train the face identity twin; OUT becomes an ONNX file with ArcFace's form, beside a .safetensors."""
     from ..training.twins.face import train_face_twin
 
     train_face_twin(_stills(cache), out=out, steps=steps or 900, seed=seed, report=_counter())
@@ -61,7 +61,7 @@ def face(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("wor
 
 @train.command()
 def pose(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("work/stills")) -> None:
-    """Train the whole-body pose twin; OUT becomes an ONNX file with DWPose's inputs and outputs."""
+    """Train the whole-body pose twin; OUT becomes an ONNX file with DWPose's form, beside a .safetensors."""
     from ..training.twins.pose import train_pose_twin
 
     train_pose_twin(

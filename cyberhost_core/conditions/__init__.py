@@ -4,6 +4,7 @@
     movement_map    where the body's root may go          skeleton_map   keypoints in OpenPose's colours
     regions         hand and face boxes, masks, crops     hand_clarity   how sharp each hand is
     heatmaps        targets of the hand heads             drawing        the one rasteriser
+    pose_keypoint   ComfyUI's POSE_KEYPOINT <-> Pose
 
 Nothing here runs a network: keypoints and speech features come from `perception`.
 """

@@ -46,16 +46,7 @@ def draw_skeleton(pose: Pose, *, parts: Collection[Part] = ALL_PARTS) -> torch.T
     Reads:    "skeleton map" names no style; we take OpenPose's colours, as DWPose and the public peers do
     Departs:  a limb is a capsule, not OpenPose's ellipse: it keeps its width in a small picture
     """
-    unknown = set(parts) - set(_LAYERS)
-    if unknown:
-        raise ConfigError(
-            f"The skeleton has no part named {sorted(unknown)[0]!r}; choose from {', '.join(ALL_PARTS)}."
-        )
-    canvas = np.zeros((len(pose), pose.height, pose.width, 3), dtype=np.float32)
-    for part in ALL_PARTS:
-        if part in parts:
-            _LAYERS[part](canvas, pose)
-    return _channels_first(canvas)
+    return draw_skeleton_on(torch.zeros(1, 3, pose.height, pose.width), pose, parts=parts)
 
 
 def draw_hands_on(movement_map_CHW: torch.Tensor, pose: Pose) -> torch.Tensor:
@@ -67,15 +58,39 @@ def draw_hands_on(movement_map_CHW: torch.Tensor, pose: Pose) -> torch.Tensor:
     Source:   CyberHost (ICLR 2025) section 4.4, appendix E: "we directly draw the skeleton maps of both hands
               onto the body movement map"
     """
-    height, width = movement_map_CHW.shape[-2:]
+    return draw_skeleton_on(movement_map_CHW[None], pose, parts=("hands",))
+
+
+def draw_skeleton_on(
+    pictures_FCHW: torch.Tensor, pose: Pose, *, parts: Collection[Part] = ALL_PARTS
+) -> torch.Tensor:
+    """Draw the skeleton of every frame onto a picture of its own, or onto one for all.
+
+    Shapes:   pictures_FCHW (F or 1, 3, H, W); result (F, 3, H, W) float32
+    Units:    RGB 0..1
+    Raises:   ConfigError: a part that is not body, hands or face; pictures of another size or number
+    """
+    unknown = set(parts) - set(_LAYERS)
+    if unknown:
+        raise ConfigError(
+            f"The skeleton has no part named {sorted(unknown)[0]!r}; choose from {', '.join(ALL_PARTS)}."
+        )
+    count, (height, width) = len(pictures_FCHW), pictures_FCHW.shape[-2:]
     if (height, width) != (pose.height, pose.width):
         raise ConfigError(
-            f"The movement map is {width} x {height} px, the pose's canvas {pose.width} x {pose.height}; "
-            "draw both at one size (Pose.scaled moves keypoints to another canvas)."
+            f"The map is {width} x {height} px, the pose's canvas {pose.width} x {pose.height}; "
+            "draw both at one size."
         )
-    map_YXC = movement_map_CHW.detach().cpu().permute(1, 2, 0).numpy()
-    canvas = np.repeat(map_YXC[None].astype(np.float32), len(pose), axis=0)
-    _paint_hands(canvas, pose)
+    if count not in (1, len(pose)):
+        raise ConfigError(
+            f"There are {count} maps to draw on and {len(pose)} frames of the pose; give one map, or one per "
+            "frame."
+        )
+    pictures_FYXC = pictures_FCHW.detach().cpu().float().permute(0, 2, 3, 1).numpy()
+    canvas = np.repeat(pictures_FYXC, len(pose) // count, axis=0)  # always a copy: it is painted on
+    for part in ALL_PARTS:
+        if part in parts:
+            _LAYERS[part](canvas, pose)
     return _channels_first(canvas)
 
 

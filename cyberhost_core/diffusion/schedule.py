@@ -8,8 +8,10 @@ Source: CyberHost equation 1 (epsilon); zero terminal SNR and v prediction after
 public relatives use.
 """
 
+import math
 from typing import Any, Literal, Self
 
+import torch
 from pydantic import model_validator
 from torch import Tensor
 
@@ -49,8 +51,8 @@ class NoiseSchedule:
 
     def __init__(self, spec: ScheduleSpec) -> None:
         self.prediction = spec.prediction
-        cumulative: Tensor = make_scheduler(spec.derive(sampler="ddim")).alphas_cumprod
-        self.alpha, self.sigma = cumulative.sqrt(), (1 - cumulative).sqrt()
+        bars = alpha_bars(spec)
+        self.alpha, self.sigma = bars.sqrt().float(), (1 - bars).sqrt().float()
 
     def add_noise(self, x0: Tensor, noise: Tensor, timestep_B: Tensor) -> Tensor:
         """Diffuse clean latents; the leading axis of x0 is that of the timesteps."""
@@ -73,6 +75,30 @@ class NoiseSchedule:
         shape = (-1,) + (1,) * (ndim - 1)
         timestep_B = timestep_B.cpu()
         return self.alpha[timestep_B].view(shape), self.sigma[timestep_B].view(shape)
+
+
+def alpha_bars(spec: ScheduleSpec) -> Tensor:
+    """Give alpha_t^2 for every training step.
+
+    Shapes:   (1000,) float64; with zero_snr the last one is 0
+    Source:   DDPM; "scaled_linear" is Stable Diffusion's, "squaredcos_cap_v2" Nichol and Dhariwal's cosine;
+              zero_snr: Lin et al. 2023, algorithm 1
+    """
+    step = torch.arange(TRAIN_STEPS + 1, dtype=torch.float64)
+    if spec.beta_schedule == "squaredcos_cap_v2":
+        cosine = torch.cos((step / TRAIN_STEPS + 0.008) / 1.008 * math.pi / 2) ** 2
+        betas = (1 - cosine[1:] / cosine[:-1]).clamp(max=0.999)
+    elif spec.beta_schedule == "scaled_linear":
+        betas = (
+            torch.linspace(spec.beta_start**0.5, spec.beta_end**0.5, TRAIN_STEPS, dtype=torch.float64) ** 2
+        )
+    else:
+        betas = torch.linspace(spec.beta_start, spec.beta_end, TRAIN_STEPS, dtype=torch.float64)
+    bars = torch.cumprod(1 - betas, dim=0)
+    if not spec.zero_snr:
+        return bars
+    roots = bars.sqrt()
+    return ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])) ** 2
 
 
 def make_scheduler(spec: ScheduleSpec) -> Any:

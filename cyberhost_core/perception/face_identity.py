@@ -12,10 +12,10 @@ import numpy as np
 
 from ..errors import PoseError
 from ..types import SEEN
-from .onnx_session import OnnxNetwork
+from .network import open_network
+from .signatures import FACE_PX
 from .warp import inverse, similarity, warp
 
-FACE_PX = 112
 # ArcFace's alignment: eyes (left in the picture first), nose tip, corners of the mouth
 TEMPLATE_K2 = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
@@ -27,11 +27,11 @@ _IBUG_OF_TEMPLATE = (range(36, 42), range(42, 48), (30,), (48,), (54,))
 class FaceIdentity:
     """Describe who a face belongs to.
 
-    Raises:   MissingExtraError, CheckpointError: see OnnxNetwork
+    Raises:   MissingExtraError, CheckpointError: see open_network
     """
 
-    def __init__(self, onnx_path: str | Path) -> None:
-        self._network = OnnxNetwork(onnx_path, purpose="Face identity")
+    def __init__(self, network_path: str | Path) -> None:
+        self._network = open_network(network_path, purpose="Face identity")
         self._network.require_input((3, FACE_PX, FACE_PX))
 
     def embed(self, image_YXC: np.ndarray, face_FKC: np.ndarray) -> np.ndarray:

@@ -13,12 +13,11 @@ import numpy as np
 
 from ..errors import CheckpointError, PoseError
 from ..types import SEEN, THORAX, Pose
-from .onnx_session import OnnxNetwork
+from .network import open_network
+from .signatures import BINS_PER_PX, INPUT_HEIGHT, INPUT_WIDTH
 from .warp import warp
 from .wholebody import WHOLEBODY_POINTS, pose_from_wholebody
 
-INPUT_HEIGHT, INPUT_WIDTH = 384, 288
-BINS_PER_PX = 2
 BOX_PADDING = 1.25
 MEAN_RGB = np.array([123.675, 116.28, 103.53], dtype=np.float32)
 STD_RGB = np.array([58.395, 57.12, 57.375], dtype=np.float32)
@@ -30,11 +29,11 @@ _BATCH = 8  # pictures per run of the network, so that memory does not grow with
 class PoseDetector:
     """Find the 128 points of one person in every picture.
 
-    Raises:   MissingExtraError, CheckpointError: see OnnxNetwork
+    Raises:   MissingExtraError, CheckpointError: see open_network
     """
 
-    def __init__(self, onnx_path: str | Path) -> None:
-        self._network = OnnxNetwork(onnx_path, purpose="Pose detection")
+    def __init__(self, network_path: str | Path) -> None:
+        self._network = open_network(network_path, purpose="Pose detection")
         self._network.require_input((3, INPUT_HEIGHT, INPUT_WIDTH))
 
     def detect(

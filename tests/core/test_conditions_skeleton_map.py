@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from cyberhost_core.conditions.skeleton_map import BODY_LIMBS, HAND_BONES, draw_hands_on, draw_skeleton
+from cyberhost_core.conditions.skeleton_map import (
+    BODY_LIMBS,
+    HAND_BONES,
+    draw_hands_on,
+    draw_skeleton,
+    draw_skeleton_on,
+)
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.types import BODY_POINTS, Pose
 
@@ -115,3 +121,20 @@ def test_drawing_is_fast_enough_for_a_trainer(height: int, width: int, most_ms: 
         draw_skeleton(pose)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) / 12 * 1000 < most_ms * 3  # three times: limbs here are long, machines busy
+
+
+def test_skeletons_are_drawn_on_a_picture_of_each_frame_and_the_pictures_stay() -> None:
+    pose = scattered(2, height=64, width=48)
+    pictures = torch.rand(2, 3, 64, 48)
+    before = pictures.clone()
+    drawn = draw_skeleton_on(pictures, pose)
+    assert torch.equal(pictures, before)
+    on_black = draw_skeleton(pose)
+    untouched = on_black.amax(dim=1, keepdim=True).expand_as(on_black) == 0
+    assert 0.1 < untouched.float().mean() < 0.9
+    torch.testing.assert_close(drawn[untouched], before[untouched])
+
+
+def test_pictures_of_another_number_are_refused() -> None:
+    with pytest.raises(ConfigError, match="3 maps to draw on and 2 frames"):
+        draw_skeleton_on(torch.zeros(3, 3, 128, 128), blank(2))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cyberhost_core.diffusion.noise import FrameNoise
-from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
+from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, alpha_bars, make_scheduler
 from cyberhost_core.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
@@ -45,6 +45,15 @@ def test_an_unknown_sampler_is_refused_with_the_known_ones() -> None:
 def test_predicting_the_noise_of_pure_noise_is_refused() -> None:
     with pytest.raises(ValueError, match="take v_prediction or sample"):
         ScheduleSpec(prediction="epsilon", zero_snr=True)
+
+
+@pytest.mark.parametrize("zero_snr", [False, True])
+@pytest.mark.parametrize("beta_schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"])
+def test_the_schedule_is_the_one_that_diffusers_samples(beta_schedule: str, zero_snr: bool) -> None:
+    spec = ScheduleSpec(beta_schedule=beta_schedule, zero_snr=zero_snr, prediction="v_prediction")
+    torch.testing.assert_close(
+        alpha_bars(spec).float(), make_scheduler(spec).alphas_cumprod, atol=2e-6, rtol=1e-4
+    )
 
 
 def test_noise_belongs_to_the_absolute_frame() -> None:

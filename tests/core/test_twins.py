@@ -10,6 +10,7 @@ from torch import nn
 from cyberhost_core.bundled import FACE_IDENTITY, POSE_DETECTOR
 from cyberhost_core.perception.face_identity import FaceIdentity
 from cyberhost_core.perception.pose import PoseDetector, decode, image_from_crop
+from cyberhost_core.perception.puppet_networks import fold_norms
 from cyberhost_core.perception.speech import SpeechFeatures
 from cyberhost_core.perception.wholebody import LEFT_HAND, RIGHT_HAND, wholebody_from_pose
 from cyberhost_core.puppets.speech import bundled_utterances
@@ -17,7 +18,7 @@ from cyberhost_core.puppets.split import HELD_OUT_IDENTITIES
 from cyberhost_core.puppets.world import HEIGHT, WIDTH, render_video
 from cyberhost_core.training.twins import face, pose, pose_damage, pose_pictures, speech, speech_sounds
 from cyberhost_core.training.twins.fitting import Fit, fit, silent
-from cyberhost_core.training.twins.onnx_export import export_onnx, fold_norms
+from cyberhost_core.training.twins.onnx_export import export_onnx
 from cyberhost_core.training.twins.puppet_stills import Stills
 
 
@@ -235,6 +236,8 @@ def test_the_face_twin_has_the_signature_of_arcface(tmp_path, stills):
     np.testing.assert_allclose(out, twin(faces).detach().numpy(), atol=2e-3)
     vector = FaceIdentity(path).embed(stills.frames_NYXC[0], stills.poses().face_FKC[:1])
     assert vector.shape == (512,)
+    same = FaceIdentity(path.with_suffix(".safetensors"))
+    assert same.embed(stills.frames_NYXC[0], stills.poses().face_FKC[:1]) @ vector > 0.9999
 
 
 def test_an_exported_file_holds_half_precision_weights_and_no_paths(tmp_path):
@@ -318,6 +321,7 @@ def test_the_pose_twin_has_the_signature_of_dwpose(tmp_path, stills):
     for out, expected in zip(session.run(None, {"input": picture.numpy()}), twin(picture), strict=True):
         np.testing.assert_allclose(out, expected.detach().numpy(), atol=5e-3)
     assert len(PoseDetector(path).detect(stills.frames_NYXC[:2])) == 2
+    assert len(PoseDetector(path.with_suffix(".safetensors")).detect(stills.frames_NYXC[:2])) == 2
 
 
 def test_framed_points_land_where_their_pixels_do(stills):

@@ -1,53 +1,29 @@
 """The face twin: 0.3 M weights that tell puppets apart, in the ONNX signature of ArcFace.
 
-    [N, 3, 112, 112] "input.1" -> four strided convolutions -> one weight per place -> [N, 512] "683"
+    "input.1" [N, 3, 112, 112] -> FaceTwin -> "683" [N, 512]
 
 It learns from pairs: pictures of one puppet, in whatever pose, mouth and eyes open or shut, blurred or noisy,
 are drawn together; pictures of others are pushed apart (supervised contrastive learning). Neither length nor
 direction means anything by itself; the dot product of two outputs of length 1 says how alike two faces are.
 """
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as nnf
 
-from ...config import Config
-from ...perception.face_identity import FACE_PX, aligned_face, face_seen
+from ...perception.face_identity import aligned_face, face_seen
+from ...perception.puppet_networks import FaceTwin, FaceTwinConfig, fold_norms
+from ...perception.signatures import FACE_PX
+from ...perception.torch_network import save_network
 from .fitting import Fit, Report, fit, silent
-from .onnx_export import export_onnx, fold_norms
+from .onnx_export import export_onnx
 from .puppet_stills import Stills
 
 TEMPERATURE = 0.1  # of the contrast: cosines of +-1 become logits of +-10
 INPUT_NAME, OUTPUT_NAME = "input.1", "683"
-
-
-class FaceTwinConfig(Config):
-    """Sizes of the face twin."""
-
-    channels: tuple[int, ...] = (24, 48, 80, 112)
-    vector: int = 512
-
-
-class FaceTwin(nn.Module):
-    """Describe aligned faces. The input is -1..1 RGB, as ArcFace's."""
-
-    def __init__(self, config: FaceTwinConfig) -> None:
-        super().__init__()
-        sizes = (3, *config.channels)
-        stages = [_stage(before, after) for before, after in pairwise(sizes)]
-        last, places = config.channels[-1], FACE_PX // 2 ** len(config.channels)
-        self.stages = nn.Sequential(*stages)
-        # One weight per place, not an average over places: where a feature sits on the template matters.
-        self.gather = nn.Conv2d(last, last, places, groups=last)
-        self.describe = nn.Linear(last, config.vector)
-
-    def forward(self, faces_NCYX: Tensor) -> Tensor:
-        """(N, 3, 112, 112) -> (N, 512), of any length."""
-        return self.describe(nnf.relu(self.gather(self.stages(faces_NCYX)).flatten(1)))
 
 
 def train_face_twin(
@@ -62,7 +38,7 @@ def train_face_twin(
     checkpoint: Path | None = None,
     report: Report = silent,
 ) -> FaceTwin:
-    """Train a face twin on stills of puppets and save it as ONNX.
+    """Train a face twin on stills of puppets and save it as ONNX, and beside it for torch alone.
 
     Each step contrasts `people` puppets with `pictures` pictures each.
 
@@ -92,9 +68,10 @@ def train_face_twin(
 
 
 def save_face_twin(twin: FaceTwin, path: Path) -> None:
-    """Write the ONNX file."""
+    """Write the ONNX file, and a safetensors file of the same name for where onnxruntime is not installed."""
     example = torch.zeros(2, 3, FACE_PX, FACE_PX)
     export_onnx(twin, path, example=example, input_name=INPUT_NAME, output_names=[OUTPUT_NAME])
+    save_network(twin, path.with_suffix(".safetensors"))
 
 
 def contrast(vectors_ND: Tensor, identity_N: Tensor) -> Tensor:
@@ -158,14 +135,3 @@ def disturbed(faces_NCYX: Tensor, *, rng: np.random.Generator) -> Tensor:
     faces = faces * roll(0.9, 1.1, 1, 1, 1) + roll(-0.08, 0.08, 3, 1, 1)
     noise = torch.from_numpy(rng.standard_normal(faces.shape, dtype=np.float32))
     return (faces + noise * roll(0.0, 0.1, 1, 1, 1)).clamp(-1.0, 1.0)
-
-
-def _stage(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
-        nn.Conv2d(after, after, 3, padding=1, groups=after // 8, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
-    )

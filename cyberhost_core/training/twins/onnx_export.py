@@ -1,19 +1,17 @@
 """Write a torch network as an ONNX file of half the size, with nothing in it but the network.
 
-    network -> batch norms folded into convolutions -> ONNX graph -> weights to 16 bit + Cast nodes -> file
+    network, its batch norms folded already -> ONNX graph -> weights to 16 bit + Cast nodes -> file
 
 The Cast nodes bring the weights back to 32 bit when a session is made, so that the file is half as large and
 the arithmetic is that of the real networks.
 """
 
-import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ...errors import require_extra
 
@@ -54,22 +52,6 @@ def export_onnx(
     onnx.checker.check_model(model, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save_model(model, str(path))
-
-
-def fold_norms(network: nn.Module) -> nn.Module:
-    """Copy a trained network; convolutions that a batch norm follows in a Sequential absorb it."""
-    network = copy.deepcopy(network).eval()
-    for module in network.modules():
-        if isinstance(module, nn.Sequential):
-            _fold_sequence(module)
-    return network
-
-
-def _fold_sequence(layers: nn.Sequential) -> None:
-    for at in range(len(layers) - 1):
-        first, second = layers[at], layers[at + 1]
-        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-            layers[at], layers[at + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
 
 
 def _forget_origins(model: "onnx.ModelProto") -> None:

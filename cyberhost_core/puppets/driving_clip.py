@@ -1,0 +1,34 @@
+"""Make the driving clip that comes with the package: a held-out puppet who gestures and speaks.
+
+python -m cyberhost_core.puppets.driving_clip          needs soundfile and OpenCV
+
+The same performance as the bundled hand track, to the end of the sentence.
+"""
+
+from ..bundled import FOLDER
+from ..media.audio import read_sound
+from ..media.video import VideoWriter
+from .bundle import BUNDLED_SPEECH, PORTRAIT_IDENTITIES
+from .hand_tracks import _LIVELY, _UTTERANCE
+from .identity import random_identity
+from .speech import bundled_utterances
+from .world import FPS, HEIGHT, WIDTH, render_performance
+
+
+def main() -> None:
+    """Write the bundled clip."""
+    utterance = bundled_utterances("held_out")[_UTTERANCE]
+    video = render_performance(
+        random_identity(PORTRAIT_IDENTITIES[1]), utterance=utterance, performance=_LIVELY
+    )
+    folder = FOLDER / "clips"
+    folder.mkdir(exist_ok=True)
+    sound = read_sound(BUNDLED_SPEECH / f"{utterance.name}.ogg")
+    with VideoWriter(
+        folder / "puppet_gesture.mp4", fps=FPS, height=HEIGHT, width=WIDTH, sound=sound
+    ) as writer:
+        writer.write(video.frames_FYXC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The voice as the system hears it: wav2vec2's hidden states, one row per video frame."""
+
+from .bridge.api import io, schema
+from .rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
+
+
+class AudioFeatures(io.ComfyNode):
+    """Describe a voice frame by frame, and say how many frames cover it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="CyberHostAudioFeatures",
+            display_name="Wav2Vec Audio Features",
+            category="CyberHost",
+            description=(
+                "Turns a voice into wav2vec2 features, one row per video frame. Its frame count and frame "
+                "rate are what the later nodes need."
+            ),
+            search_aliases=["wav2vec2", "audio embeds", "speech features", "lip sync audio"],
+            inputs=[
+                io.Audio.Input(
+                    "audio",
+                    optional=True,
+                    tooltip="The voice: any sample rate, mono to 7.1. Not needed when encoded is connected.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=LOWEST_FPS,
+                    max=HIGHEST_FPS,
+                    step=0.01,
+                    tooltip="Frame rate of the video, in frames per second. The system was trained at 25.",
+                ),
+                io.AudioEncoder.Input(
+                    "audio_encoder",
+                    optional=True,
+                    tooltip="The wav2vec2 encoder from Load CyberHost, or from Load Audio Encoder the one "
+                    "that the checkpoint was trained with.",
+                ),
+                io.AudioEncoderOutput.Input(
+                    "encoded",
+                    optional=True,
+                    tooltip="In place of an encoder: what Audio Encoder Encode made of this voice.",
+                ),
+            ],
+            outputs=[
+                io.Custom("CYBERHOST_AUDIO").Output(
+                    "audio_features", display_name="audio_features", tooltip="One row per video frame."
+                ),
+                io.Int.Output("frames", display_name="frames", tooltip="ceil(duration x fps), in frames."),
+                io.Float.Output(
+                    "fps_out", display_name="fps", tooltip="The frame rate, in frames per second."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, *, fps, audio=None, audio_encoder=None, encoded=None) -> io.NodeOutput:
+        from .hearing import hear
+
+        track = hear(audio, encoder=audio_encoder, encoded=encoded, fps=usable_fps(fps))
+        return io.NodeOutput(track, len(track.features_FD), track.fps)

@@ -1,0 +1,102 @@
+"""Turn a checkpoint file into what the host patches, loads and offloads."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management as management
+import comfy.model_patcher
+import comfy.ops
+import torch
+from torch import Tensor, nn
+
+from ...cyberhost_core.checkpoints.file import StoredCheckpoint, fill, open_checkpoint
+from ...cyberhost_core.systems.model import Encoders
+from ..types import Parts
+from .audio_encoder import audio_encoder
+from .model import CyberHostModel, HostConfig
+from .ops import host_ops
+from .vae import native_vae
+
+_DENOISER = "denoiser."
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one checkpoint gives; vae and audio_encoder are None where the file holds none."""
+
+    model: Any
+    parts: Parts
+    vae: Any
+    audio_encoder: Any
+
+
+def load(path: Path) -> Loaded:
+    """Load a checkpoint for ComfyUI.
+
+    Raises:   CheckpointError: missing, a pickle, truncated, of another kind, or weights that do not fit
+    """
+    stored = open_checkpoint(path)
+    identity = _identity(path)
+    denoiser = {
+        key.removeprefix(_DENOISER): value
+        for key, value in stored.system.items()
+        if key.startswith(_DENOISER)
+    }
+    rest = {key: value for key, value in stored.system.items() if not key.startswith(_DENOISER)}
+    dtype, cast = _dtypes(sum(value.numel() for value in stored.system.values()))
+    return Loaded(
+        model=_denoiser(stored, denoiser, dtype=dtype, cast=cast, identity=identity),
+        parts=Parts(
+            encoders=_encoders(stored, rest, dtype=dtype, cast=cast),
+            spec=stored.spec,
+            identity=identity,
+            picture_floor_db=float(stored.training.get("picture_floor_db", 0.0)),
+        ),
+        vae=native_vae(stored.vae) if stored.vae else None,
+        audio_encoder=audio_encoder(*stored.audio_encoder) if stored.audio_encoder else None,
+    )
+
+
+def _identity(path: Path) -> str:
+    """Name a file by its name and its beginning, where names, sizes and the first weights lie."""
+    with path.open("rb") as file:
+        return f"{path.name} #{hashlib.sha256(file.read(1 << 22)).hexdigest()[:8]}"
+
+
+def _dtypes(parameters: int) -> tuple[torch.dtype, torch.dtype | None]:
+    dtype = management.unet_dtype(model_params=parameters)
+    return dtype, management.unet_manual_cast(dtype, management.get_torch_device())
+
+
+def _denoiser(
+    stored: StoredCheckpoint,
+    state: dict[str, Tensor],
+    *,
+    dtype: torch.dtype,
+    cast: torch.dtype | None,
+    identity: str,
+) -> Any:
+    config = HostConfig(stored.spec, stored.training.get("preview"))
+    config.set_inference_dtype(dtype, cast)
+    model = CyberHostModel(config, spec=stored.spec, identity=identity)
+    return _patched(model, model.diffusion_model, state, path=stored.path)
+
+
+def _encoders(
+    stored: StoredCheckpoint, state: dict[str, Tensor], *, dtype: torch.dtype, cast: torch.dtype | None
+) -> Any:
+    operations = comfy.ops.pick_operations(dtype, cast)
+    encoders = Encoders(stored.spec, ops=host_ops(operations, dtype=dtype, device=None))
+    return _patched(encoders, encoders, state, path=stored.path)
+
+
+def _patched(model: nn.Module, filled: nn.Module, state: dict[str, Tensor], *, path: Path) -> Any:
+    # Looked up now: main.py may have replaced it by the patcher with dynamic VRAM after this was imported.
+    patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
+    patcher = patcher_class(
+        model, load_device=management.get_torch_device(), offload_device=management.unet_offload_device()
+    )
+    fill(filled, state, path=path)
+    return patcher

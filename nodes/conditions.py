@@ -1,0 +1,93 @@
+"""Join what drives the video into the three conditionings of dual guidance."""
+
+from typing import TYPE_CHECKING
+
+from .bridge.api import io, schema
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .types import AudioTrack, Clarity, Parts, ReferenceBank
+
+
+class Conditions(io.ComfyNode):
+    """Make positive, reference-only and negative conditioning for the whole length."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="CyberHostConditions",
+            display_name="CyberHost Conditions",
+            category="CyberHost",
+            description=(
+                "Everything that drives the video, as three conditionings: with reference and sound, with "
+                "the reference only, and with neither. The map stays in all three, as in the paper."
+            ),
+            search_aliases=["conditioning", "guidance"],
+            inputs=[
+                io.Custom("CYBERHOST_PARTS").Input("parts", tooltip="From Load CyberHost."),
+                io.Custom("CYBERHOST_REFERENCE").Input("reference", tooltip="From ReferenceNet."),
+                io.Custom("CYBERHOST_AUDIO").Input(
+                    "audio_features", tooltip="From Wav2Vec Audio Features; its length is the video's length."
+                ),
+                io.Image.Input(
+                    "map",
+                    tooltip=(
+                        "One movement map for the whole video, or one map per frame: skeletons, or hands "
+                        "drawn on the movement map. Painted maps work, too."
+                    ),
+                ),
+                io.Float.Input(
+                    "hand_clarity",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip=(
+                        "How sharp the hands are asked to be, 0..1 of the checkpoint's calibrated range; the "
+                        "paper asks for high values (1)."
+                    ),
+                ),
+                io.Custom("CYBERHOST_CLARITY").Input(
+                    "clarity",
+                    optional=True,
+                    tooltip="Measured scores of a driving clip, instead of the slider: their mean.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output("positive", display_name="positive", tooltip="Reference and sound."),
+                io.Conditioning.Output(
+                    "reference_only", display_name="reference only", tooltip="Reference without sound."
+                ),
+                io.Conditioning.Output("negative", display_name="negative", tooltip="Neither."),
+                io.Latent.Output(
+                    "latent",
+                    display_name="latent",
+                    tooltip="Empty, all frames; for native samplers.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        *,
+        parts: "Parts",
+        reference: "ReferenceBank",
+        audio_features: "AudioTrack",
+        map: "Tensor",
+        hand_clarity: float,
+        clarity: "Clarity | None" = None,
+    ) -> io.NodeOutput:
+        from .bridge.passes import make_passes
+
+        return io.NodeOutput(
+            *make_passes(
+                parts,
+                reference,
+                audio_features,
+                map_BYXC=map,
+                hand_clarity=hand_clarity,
+                clarity=clarity,
+            )
+        )

@@ -1,0 +1,52 @@
+"""Cut out the hands and describe the face of the reference person."""
+
+from typing import TYPE_CHECKING, Any
+
+from .bridge.api import io, schema
+from .person import LARGEST, person_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class RegionCrops(io.ComfyNode):
+    """Give the identity descriptors what they look at."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="CyberHostRegionCrops",
+            display_name="Region Crops",
+            category="CyberHost",
+            description=(
+                "Cuts both hands (128 pixels) and the face (256 pixels) out of the reference picture and "
+                "describes the face as a vector, so that hands and face stay this person's."
+            ),
+            search_aliases=["identity", "face crop", "hand crop", "arcface"],
+            inputs=[
+                io.Image.Input("image", tooltip="The reference picture, one image."),
+                io.Custom("POSE_KEYPOINT").Input("pose", tooltip="The pose of this same picture."),
+                person_input(),
+            ],
+            outputs=[
+                io.Custom("CYBERHOST_CROPS").Output(
+                    "crops", display_name="crops", tooltip="For the ReferenceNet node."
+                ),
+                io.Image.Output(
+                    "hands",
+                    display_name="hands",
+                    tooltip="The person's left and right hand; grey where a hand is not seen.",
+                ),
+                io.Image.Output("face", display_name="face", tooltip="The face."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, *, image: "Tensor", pose: list[dict[str, Any]], person: int = LARGEST) -> io.NodeOutput:
+        from .crops import crop_regions
+        from .images import image_from_maps, one_picture
+        from .poses import pose_on
+
+        picture = one_picture(image, what="the reference")
+        crops, face_CYX = crop_regions(picture, pose_on(picture[None], pose, person=person))
+        return io.NodeOutput(crops, image_from_maps(crops.hands_HCYX), image_from_maps(face_CYX[None]))

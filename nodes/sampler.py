@@ -1,0 +1,78 @@
+"""Sample the whole length, segment by segment, with the host's own noise, sampler and sigmas."""
+
+from typing import TYPE_CHECKING, Any
+
+from .bridge.api import io, schema
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Sampler(io.ComfyNode):
+    """Sample every frame that the sound needs."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        scale = {"min": 0.0, "max": 20.0, "step": 0.1}
+        return schema(
+            node_id="CyberHostSampler",
+            display_name="RAM U-Net Sampler",
+            category="CyberHost",
+            description=(
+                "Sample the whole length: segments of 12 frames, each continued from the last frames of the "
+                "one before. The noise belongs to the absolute frame: same seed, same video."
+            ),
+            search_aliases=["ksampler", "long video", "dual cfg"],
+            inputs=[
+                io.Model.Input("model", tooltip="From Load CyberHost; LoRA loaders may stand between."),
+                io.Conditioning.Input("positive", tooltip="From CyberHost Conditions."),
+                io.Conditioning.Input("reference_only", tooltip="From CyberHost Conditions."),
+                io.Conditioning.Input("negative", tooltip="From CyberHost Conditions."),
+                io.Noise.Input("noise", tooltip="RandomNoise: the seed."),
+                io.Sampler.Input("sampler", tooltip="KSamplerSelect; euler is the paper's DDIM."),
+                io.Sigmas.Input("sigmas", tooltip="BasicScheduler; 'simple', 20 to 30 steps."),
+                io.Float.Input(
+                    "reference_scale",
+                    default=2.5,
+                    **scale,
+                    tooltip="How strongly to look like the reference (paper: 2.5; bundled tiny model: 1.5).",
+                ),
+                io.Float.Input(
+                    "audio_scale",
+                    default=4.5,
+                    **scale,
+                    tooltip="How strongly to follow the sound (paper: 4.5; bundled tiny model: 2).",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output("latent", display_name="latent", tooltip="Latents of all frames, in order.")
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        *,
+        model: Any,
+        positive: list,
+        reference_only: list,
+        negative: list,
+        noise: Any,
+        sampler: Any,
+        sigmas: "Tensor",
+        reference_scale: float,
+        audio_scale: float,
+    ) -> io.NodeOutput:
+        from .bridge.long_video import HostSampling, sample_track
+
+        sampling = HostSampling(
+            noise=noise,
+            sampler=sampler,
+            sigmas=sigmas,
+            reference_scale=reference_scale,
+            audio_scale=audio_scale,
+        )
+        samples = sample_track(
+            model, full=positive, reference=reference_only, null=negative, sampling=sampling
+        )
+        return io.NodeOutput({"samples": samples})

@@ -1,0 +1,45 @@
+"""Keep a hand track as a file."""
+
+from typing import TYPE_CHECKING
+
+from .bridge.api import io, schema
+
+if TYPE_CHECKING:
+    from ..cyberhost_core.conditions.hand_track import HandTrack
+
+
+class SaveHandTrack(io.ComfyNode):
+    """Write a hand track as JSON into the output folder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="CyberHostSaveHandTrack",
+            display_name="Save Hand Track",
+            category="CyberHost",
+            description=(
+                "Writes a hand track as JSON into ComfyUI's output folder. Files in output/cyberhost are "
+                "offered by Hand Track from File."
+            ),
+            search_aliases=["export hands", "hand motion file"],
+            inputs=[
+                io.Custom("CYBERHOST_HAND_TRACK").Input("hand_track", tooltip="From any hand driver."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="cyberhost/hand_track",
+                    tooltip="Folder and name below the output folder; a number is added.",
+                ),
+            ],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, *, hand_track: "HandTrack", filename_prefix: str) -> io.NodeOutput:
+        from ..cyberhost_core.conditions.hand_track import save_hand_track
+        from .bridge.files import in_output
+        from .hand_track_player import player
+
+        file = in_output(filename_prefix, ".json")
+        save_hand_track(file.path, hand_track)
+        return io.NodeOutput(ui={**player(hand_track), "cyberhost_files": [dict(file.shown)]})

@@ -1,0 +1,63 @@
+"""Draw skeletons: what steers the body of every frame, or the hands alone on a movement map."""
+
+from typing import TYPE_CHECKING, Any
+
+from .bridge.api import io, schema
+from .person import LARGEST, person_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PARTS = {"whole body": ("body", "hands", "face"), "hands only": ("hands",)}
+
+
+class SkeletonMap(io.ComfyNode):
+    """Draw a pose in OpenPose's colours."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="CyberHostSkeletonMap",
+            display_name="Skeleton Map",
+            category="CyberHost",
+            description=(
+                "Draws the skeleton of every frame: the whole body to follow a video, or the hands alone on "
+                "a movement map to steer them together with the voice."
+            ),
+            search_aliases=["draw pose", "openpose", "skeleton", "video driven"],
+            inputs=[
+                io.Custom("POSE_KEYPOINT").Input("pose", tooltip="One pose per frame."),
+                io.Combo.Input(
+                    "parts",
+                    options=list(PARTS),
+                    default="whole body",
+                    tooltip="What to draw: whole body to follow a video, hands only on a movement map.",
+                ),
+                io.Image.Input(
+                    "base",
+                    optional=True,
+                    tooltip="Drawn on this, not on black: a movement map for all frames, or one per frame.",
+                ),
+                person_input(),
+            ],
+            outputs=[io.Image.Output("map", display_name="map", tooltip="One map per frame.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        *,
+        pose: list[dict[str, Any]],
+        parts: str,
+        base: "Tensor | None" = None,
+        person: int = LARGEST,
+    ) -> io.NodeOutput:
+        from ..cyberhost_core.conditions.skeleton_map import draw_skeleton, draw_skeleton_on
+        from .images import image_from_maps, maps_from_image
+        from .poses import pose_of
+
+        found = pose_of(pose, person)
+        if base is None:
+            return io.NodeOutput(image_from_maps(draw_skeleton(found, parts=PARTS[parts])))
+        maps = draw_skeleton_on(maps_from_image(base), found, parts=PARTS[parts])
+        return io.NodeOutput(image_from_maps(maps))
