@@ -4,16 +4,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..backbone.vae import TinyVAE, TinyVAEConfig
+from ..bundled import portraits
 from ..errors import CheckpointError
+from ..media.fit import fit_image
+from ..media.images import read_image
 from ..perception.wav2vec_file import read_wav2vec_folder
 from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
 from .file import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
+from .preview import fit_preview
 
 _VAE_FORMAT = "cyberhost-vae-1"
 
@@ -79,6 +85,8 @@ def pack_checkpoint(
 ) -> None:
     """Join averaged weights, autoencoder and speech encoder into one checkpoint with eight-bit weights.
 
+    What latents look like is fitted on the bundled portraits and kept under training["preview"].
+
     Raises:   CheckpointError: the weights are not those of this system
     """
     model = SystemModel(spec)
@@ -88,12 +96,16 @@ def pack_checkpoint(
         raise CheckpointError(
             f"{weights} does not hold the weights of '{spec.name}'; give the model.safetensors of stage 2."
         ) from error
+    autoencoder = load_vae(vae)
+    size = {"height": spec.height, "width": spec.width}
+    pictures_NYXC = torch.from_numpy(np.stack([fit_image(read_image(path), **size) for path in portraits()]))
+    preview = fit_preview(autoencoder, pictures_NYXC.permute(0, 3, 1, 2).float() / 127.5 - 1)
     whole = Checkpoint(
         model=model,
-        vae=load_vae(vae),
+        vae=autoencoder,
         audio_encoder=load_speech(speech),
         licence=licence,
-        training=training,
+        training={**training, "preview": preview},
     )
     save_checkpoint(path, whole, eight_bit=True)
 

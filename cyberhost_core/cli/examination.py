@@ -135,9 +135,12 @@ def _version(package: str, module: str) -> str | None:
 
 def _bundled_files() -> list[Path]:
     folders = [
-        path for name in ("portraits", "speech") for path in sorted((bundled.FOLDER / name).glob("*.*"))
+        path
+        for name in ("portraits", "speech", "clips", "hand-tracks")
+        for path in sorted((bundled.FOLDER / name).glob("*.*"))
     ]
-    return [bundled.CHECKPOINT, bundled.POSE_DETECTOR, bundled.FACE_IDENTITY, *folders]
+    networks = [bundled.POSE_DETECTOR, bundled.FACE_IDENTITY, bundled.POSE_NETWORK, bundled.FACE_NETWORK]
+    return [bundled.CHECKPOINT, *networks, *folders]
 
 
 def _fingerprint(path: Path) -> dict[str, int | str] | None:

@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from cyberhost_core import bundled
 from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
 from cyberhost_core.checkpoints.file import load_checkpoint
 from cyberhost_core.checkpoints.parts import load_speech, load_vae, load_weights, pack_checkpoint, save_vae
+from cyberhost_core.checkpoints.preview import fit_preview
 from cyberhost_core.errors import CheckpointError
+from cyberhost_core.media.images import read_image
 from cyberhost_core.systems.cyberhost import tiny
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.training.twins.speech import SpeechTwinConfig, save_speech_twin
@@ -44,7 +48,19 @@ def test_a_packed_checkpoint_gives_every_part_back(packed: Path) -> None:
     x = torch.rand(1, 3, 32, 24) * 2 - 1
     assert torch.allclose(alone.encode(x), inside.encode(x), atol=0.05)  # stored in 16 bits
     assert load_speech(whole)[0].keys() == load_speech(packed / "speech")[0].keys()
-    assert load_checkpoint(whole).training == {"data": "none"}
+    training = load_checkpoint(whole).training
+    assert training["data"] == "none"
+    assert torch.tensor(training["preview"]).shape == (TinyVAEConfig().latent_channels + 1, 3)
+
+
+def test_a_preview_tells_the_colours_of_a_picture_that_it_was_not_fitted_on() -> None:
+    pictures = torch.from_numpy(np.stack([read_image(path) for path in bundled.portraits()]))
+    x = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+    vae = load_vae(bundled.CHECKPOINT)
+    rows = torch.tensor(fit_preview(vae, x[:2]))
+    seen = torch.nn.functional.avg_pool2d(x[2], 8)
+    shown = torch.einsum("cyx,cr->ryx", vae.encode(x[2:])[0], rows[:-1]) + rows[-1][:, None, None]
+    assert float((shown - seen).pow(2).mean()) < 0.1 * float(seen.var())
 
 
 def test_eight_bit_weights_are_within_half_a_step_of_the_originals(packed: Path) -> None:

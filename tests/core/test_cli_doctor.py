@@ -20,15 +20,20 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Stand in for an installation that lacks nothing; gives its folder of bundled files."""
-    for name in ("tiny.safetensors", "puppet-pose.onnx", "puppet-face.onnx"):
+    files = {
+        "CHECKPOINT": "tiny.safetensors",
+        "POSE_DETECTOR": "puppet-pose.onnx",
+        "FACE_IDENTITY": "puppet-face.onnx",
+        "POSE_NETWORK": "puppet-pose.safetensors",
+        "FACE_NETWORK": "puppet-face.safetensors",
+    }
+    for constant, name in files.items():
         (tmp_path / name).write_bytes(b"abc")
+        monkeypatch.setattr(bundled, constant, tmp_path / name)
     for folder, name in (("portraits", "a.png"), ("speech", "a.ogg")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(b"abc")
     monkeypatch.setattr(bundled, "FOLDER", tmp_path)
-    monkeypatch.setattr(bundled, "CHECKPOINT", tmp_path / "tiny.safetensors")
-    monkeypatch.setattr(bundled, "POSE_DETECTOR", tmp_path / "puppet-pose.onnx")
-    monkeypatch.setattr(bundled, "FACE_IDENTITY", tmp_path / "puppet-face.onnx")
     monkeypatch.setattr(examination, "_version", lambda _package, _module: "1.0")
     return tmp_path
 
@@ -49,7 +54,7 @@ def test_json_holds_sizes_and_hashes(complete: Path, capsys: pytest.CaptureFixtu
     assert found["devices"][0].startswith("cpu")
 
 
-@pytest.mark.parametrize("missing", ["tiny.safetensors", "speech/a.ogg"])
+@pytest.mark.parametrize("missing", ["tiny.safetensors", "puppet-pose.safetensors", "speech/a.ogg"])
 def test_a_missing_bundled_file_is_a_problem(
     missing: str, complete: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,12 @@ def test_every_required_input_is_connected(object_info, name):
         assert needed <= set(node["inputs"]), node["class_type"]
 
 
+@pytest.fixture(scope="session")
+def frames_of(host: Client, object_info) -> Callable[[str], np.ndarray]:
+    """Run a workflow once and give its video's frames."""
+    return lru_cache(lambda name: read_frames(run(host, shortened(prompt_of(name, object_info)))))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_video_of_the_sounds_length_comes_out(host: Client, object_info, name):
     prompt = shortened(prompt_from_workflow(workflow(name), object_info))
