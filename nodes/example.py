@@ -37,7 +37,9 @@ class Example(io.ComfyNode):
                 io.Combo.Input(
                     "portrait",
                     options=bundled_names("portraits", ".png", ".jpg"),
-                    tooltip="A puppet that the tiny model has not seen in training, 96 x 128 pixels.",
+                    tooltip=(
+                        "A puppet that the tiny model has not seen in training, 96 pixels wide and 128 high."
+                    ),
                 ),
                 io.Combo.Input(
                     "voice",

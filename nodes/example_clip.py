@@ -22,7 +22,7 @@ class ExampleClip(io.ComfyNode):
                 io.Combo.Input(
                     "clip",
                     options=bundled_names("clips", ".mp4"),
-                    tooltip="4.5 seconds at 25 frames per second, 96 x 128 pixels, with sound.",
+                    tooltip="4.5 seconds at 25 frames per second, 96 pixels wide and 128 high, with sound.",
                 ),
             ],
             outputs=[

@@ -8,19 +8,14 @@ The same performance as the bundled hand track, to the end of the sentence.
 from ..bundled import FOLDER
 from ..media.audio import read_sound
 from ..media.video import VideoWriter
-from .bundle import BUNDLED_SPEECH, PORTRAIT_IDENTITIES
-from .hand_tracks import _LIVELY, _UTTERANCE
-from .identity import random_identity
-from .speech import bundled_utterances
-from .world import FPS, HEIGHT, WIDTH, render_performance
+from .bundle import BUNDLED_SPEECH
+from .hand_tracks import example_performance
+from .world import FPS, HEIGHT, WIDTH
 
 
 def main() -> None:
     """Write the bundled clip."""
-    utterance = bundled_utterances("held_out")[_UTTERANCE]
-    video = render_performance(
-        random_identity(PORTRAIT_IDENTITIES[1]), utterance=utterance, performance=_LIVELY
-    )
+    video, utterance = example_performance()
     folder = FOLDER / "clips"
     folder.mkdir(exist_ok=True)
     sound = read_sound(BUNDLED_SPEECH / f"{utterance.name}.ogg")

@@ -8,11 +8,9 @@ from ..conditions.hand_track import HandTrack, save_hand_track
 from .bundle import PORTRAIT_IDENTITIES
 from .identity import random_identity
 from .performance import Performance
-from .speech import bundled_utterances
-from .world import FPS, render_performance
+from .speech import Utterance, bundled_utterances
+from .world import FPS, PuppetVideo, render_performance
 
-FRAMES = 75  # 3 s
-_UTTERANCE = 3
 _LIVELY = Performance(
     seed=3,
     sway_x=2.0,
@@ -24,21 +22,21 @@ _LIVELY = Performance(
 )
 
 
-def example_track() -> HandTrack:
-    """Let a held-out puppet gesture to a held-out voice."""
-    utterance = bundled_utterances("held_out")[_UTTERANCE]
-    video = render_performance(
-        random_identity(PORTRAIT_IDENTITIES[1]), utterance=utterance, performance=_LIVELY, frames=FRAMES
-    )
-    source = f"a drawn puppet gesturing to the bundled voice held_out_{_UTTERANCE:02d}, exact keypoints"
-    return HandTrack(video.pose, fps=float(FPS), source=source)
+def example_performance() -> tuple[PuppetVideo, Utterance]:
+    """Let a held-out puppet speak a held-out sentence to its end, and gesture."""
+    utterance = bundled_utterances("held_out")[3]
+    identity = random_identity(PORTRAIT_IDENTITIES[1])
+    return render_performance(identity, utterance=utterance, performance=_LIVELY), utterance
 
 
 def main() -> None:
     """Write the bundled track."""
+    video, utterance = example_performance()
+    source = f"a drawn puppet gesturing to the bundled voice {utterance.name}, exact keypoints"
     folder = FOLDER / "hand-tracks"
     folder.mkdir(exist_ok=True)
-    save_hand_track(folder / "puppet_gesture.json", example_track(), decimals=1)
+    track = HandTrack(video.pose, fps=float(FPS), source=source)
+    save_hand_track(folder / "puppet_gesture.json", track, decimals=1)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from ...cyberhost_core.systems.sampling import Track
 from ..types import AudioTrack, Clarity, Parts, ReferenceBank
 from .passage import KEY, Passage
 
+# A clip's sound can be longer than its pictures by what its encoder padded: the last map is held that long.
+_PADDED_FRAMES = 2
+
 
 def make_passes(
     parts: Parts,
@@ -73,12 +76,15 @@ def _maps(map_BYXC: Tensor, bank: ReferenceBank, *, frames: int) -> Tensor:
             f"The map has {map_BYXC.shape[2]} x {map_BYXC.shape[1]} pixels, but the reference has "
             f"{bank.width} x {bank.height}; make it from the pose of the same scaled portrait."
         )
-    if len(map_BYXC) not in (1, frames) and len(map_BYXC) < frames:
+    missing = frames - len(map_BYXC)
+    if len(map_BYXC) > 1 and missing > _PADDED_FRAMES:
         raise ConfigError(
             f"There are {len(map_BYXC)} maps for {frames} frames; give one map for all, or at least one per "
             f"frame (Align Hands holds or repeats a short track when its frames input is {frames})."
         )
-    return map_BYXC[:frames, ..., :3].permute(0, 3, 1, 2).contiguous()
+    maps = map_BYXC[:frames, ..., :3].permute(0, 3, 1, 2).contiguous()
+    held = maps[-1:].expand(max(0, missing) if len(maps) > 1 else 0, -1, -1, -1)
+    return torch.cat([maps, held])
 
 
 def _clarity(parts: Parts, wanted: float) -> Tensor:

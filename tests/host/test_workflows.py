@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,22 +48,32 @@ def shortened(prompt: dict[str, dict]) -> dict[str, dict]:
     return prompt
 
 
-def saved_video(host: Client, outputs: dict[str, dict]) -> Path:
+def declared(info: dict) -> dict[str, list]:
+    """Required and optional inputs of a node, [type, options] by name."""
+    return {**info["input"].get("required", {}), **info["input"].get("optional", {})}
+
+
+def run(host: Client, prompt: dict[str, dict]) -> Path:
+    """Run a prompt and give the one video that it leaves in the output folder."""
+    kept = host.server.folder / "output" / "cyberhost"
     (video,) = {
-        path
-        for path in host.files(outputs)
-        if path.is_relative_to(host.server.folder / "output/cyberhost") and path.suffix == ".mp4"
+        path for path in host.files(host.run(prompt)) if path.parent == kept and path.suffix == ".mp4"
     }
     return video
+
+
+@pytest.fixture(scope="session")
+def video_of(host: Client, object_info: dict[str, dict]) -> Callable[[str], Path]:
+    """Run a workflow, once."""
+    return cache(lambda name: run(host, shortened(prompt_from_workflow(workflow(name), object_info))))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_socket_and_output_is_the_servers(object_info, name):
     for node in server_nodes(name):
         info = object_info[node["type"]]
-        declared = {**info["input"].get("required", {}), **info["input"].get("optional", {})}
         for entry in node["inputs"]:
-            kind = declared[entry["name"]][0]
+            kind = declared(info)[entry["name"]][0]
             assert ("COMBO" if isinstance(kind, list) else kind) == entry["type"]
         saved = [(x["name"], x["type"]) for x in node["outputs"]]
         served = list(zip(info["output_name"], info["output"], strict=True))
@@ -69,56 +81,47 @@ def test_every_socket_and_output_is_the_servers(object_info, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_widget_of_ours_is_saved_and_in_range(object_info, name):
+def test_every_widget_of_our_nodes_is_saved(object_info, name):
     for node in server_nodes(name):
         if node["type"].startswith("CyberHost"):
             assert [widget for widget, _, was_saved in widgets(node, object_info) if not was_saved] == []
-        declared = object_info[node["type"]]["input"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_saved_value_is_one_that_the_server_offers(object_info, name):
+    for node in server_nodes(name):
         for widget, value in named_widget_values(node, object_info).items():
-            kind, *options = {**declared.get("required", {}), **declared.get("optional", {})}.get(
-                widget, [None]
-            )
-            choices = kind if isinstance(kind, list) else options[0].get("options") if options else None
-            if kind == "COMBO" or isinstance(kind, list):
-                assert value in choices, f"{node['type']}.{widget}"
+            kind, *rest = declared(object_info[node["type"]]).get(widget, ["of an unfolded combo"])
+            options = rest[0] if rest else {}
+            if choices := kind if isinstance(kind, list) else options.get("options"):
+                assert value in [x["key"] if isinstance(x, dict) else x for x in choices], widget
             if kind in ("INT", "FLOAT"):
-                assert options[0]["min"] <= value <= options[0].get("max", math.inf), (
-                    f"{node['type']}.{widget}"
-                )
+                assert options.get("min", -math.inf) <= value <= options.get("max", math.inf), widget
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_required_input_is_connected(object_info, name):
-    prompt = prompt_from_workflow(workflow(name), object_info)
-    for node in prompt.values():
+    for node in prompt_from_workflow(workflow(name), object_info).values():
         needed = set(object_info[node["class_type"]]["input"].get("required", {}))
         assert needed <= set(node["inputs"]), node["class_type"]
 
 
-@pytest.fixture(scope="session")
-def frames_of(host: Client, object_info) -> Callable[[str], np.ndarray]:
-    """Run a workflow once and give its video's frames."""
-    return lru_cache(lambda name: read_frames(run(host, shortened(prompt_of(name, object_info)))))
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_a_video_of_the_sounds_length_comes_out(host: Client, object_info, name):
-    prompt = shortened(prompt_from_workflow(workflow(name), object_info))
-    video = saved_video(host, host.run(prompt))
-    assert video.name.startswith(name)
+def test_a_video_of_the_sounds_length_comes_out(video_of, name):
+    video = video_of(name)
     frames_FYXC = read_frames(video)
+    assert video.name.startswith(name)
     assert len(frames_FYXC) in FRAMES.get(name, {voice_frames()})
     assert frames_FYXC.std() > 10  # a picture, not one colour
     assert read_sound(video).seconds == pytest.approx(len(frames_FYXC) / FPS, abs=1.5 / FPS)
 
 
-def test_another_hand_driver_needs_one_wire_and_makes_another_video(host: Client, object_info):
+def test_another_hand_driver_needs_one_wire_and_makes_another_video(host: Client, object_info, video_of):
     prompt = shortened(prompt_from_workflow(workflow("hand_driver_swap"), object_info))
-    by_type = {node["class_type"]: key for key, node in prompt.items()}
-    align = prompt[by_type["CyberHostAlignHands"]]["inputs"]
-    assert align["hand_track"] == [by_type["CyberHostHandTrackFromVideo"], 0]
-    first = read_frames(saved_video(host, host.run(prompt)))
-    align["hand_track"] = [by_type["CyberHostHandTrackFromFile"], 0]
-    second = read_frames(saved_video(host, host.run(prompt)))
-    assert first.shape == second.shape
-    assert (first != second).any()
+    key_of = {node["class_type"]: key for key, node in prompt.items()}
+    align = prompt[key_of["CyberHostAlignHands"]]["inputs"]
+    assert align["hand_track"] == [key_of["CyberHostHandTrackFromVideo"], 0]
+    align["hand_track"] = [key_of["CyberHostHandTrackFromFile"], 0]
+    swapped, before = read_frames(run(host, prompt)), read_frames(video_of("hand_driver_swap"))
+    assert swapped.shape == before.shape
+    assert (swapped != before).any()

@@ -1,0 +1,143 @@
+"""Native manners: ComfyUI's own samplers, LoRA loader, previews and Cancel work on our MODEL."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from cyberhost_core import bundled
+from cyberhost_core.checkpoints.file import load_checkpoint
+from cyberhost_core.media.audio import Sound, read_sound
+from cyberhost_core.media.images import read_image
+from cyberhost_core.pipeline import GenerateOptions, Talker, sampling_options
+from cyberhost_core.systems.sampling import sample_video
+
+from .events import Events
+from .prompts import node, segment
+from .server import Client, Interrupted
+
+pytestmark = pytest.mark.host
+
+STEPS, SEED = 3, 5
+SIGMAS = node("BasicScheduler", model=["load", 0], scheduler="simple", steps=STEPS, denoise=1.0)
+NOISE = node("RandomNoise", noise_seed=SEED)
+
+
+def latents(host: Client, prompt: dict, source: str, name: str) -> torch.Tensor:
+    """Run a prompt and read the latents of one node."""
+    save = node("SaveLatent", samples=[source, 0], filename_prefix=name)
+    host.run({**prompt, "save": save})
+    (path,) = (host.server.folder / "output").glob(f"{name}_*.latent")
+    return load_file(path)["latent_tensor"]
+
+
+@pytest.fixture(scope="session")
+def ours(host: Client) -> torch.Tensor:
+    """What the RAM U-Net Sampler gives for 12 frames."""
+    return latents(host, segment(sigmas=SIGMAS, noise=NOISE), "sample", "ours")
+
+
+def test_the_sampler_equals_the_cores_own_pipeline(ours: torch.Tensor) -> None:
+    """Within 0.02 of latents of unit variance; the schedule's last sigma is 4519 there and infinite here."""
+    sound = read_sound(bundled.FOLDER / "speech" / "train_08.ogg")
+    start = sound.rate_hz
+    cut = Sound(
+        wave_CT=sound.wave_CT[:, start : start + round(0.48 * start)], rate_hz=sound.rate_hz, name="cut"
+    )
+    options = GenerateOptions(steps=STEPS, seed=SEED, sampler="ddim", movement=(0.2, 0.1))
+    talker = Talker(load_checkpoint(bundled.CHECKPOINT), pose_detector_path=bundled.POSE_NETWORK)
+    reference, pose = talker.reference(read_image(bundled.FOLDER / "portraits" / "puppet_0.png"))
+    expected = torch.cat(
+        list(
+            sample_video(
+                talker.checkpoint.model,
+                reference,
+                talker.track(cut, pose, options),
+                sampling_options(talker.checkpoint, options),
+                on_step=lambda _done, _steps: None,
+            )
+        )
+    )
+    assert ours.shape == expected.shape == (12, 16, 16, 12)
+    assert float(expected.std()) > 0.5
+    torch.testing.assert_close(ours, expected, atol=0.02, rtol=0)
+
+
+def test_native_dual_guidance_gives_one_segment(host: Client, ours: torch.Tensor) -> None:
+    prompt = segment(sigmas=SIGMAS, noise=NOISE)
+    prompt |= {
+        "guider": node(
+            "DualCFGGuider",
+            model=["load", 0],
+            cond1=["conditions", 0],
+            cond2=["conditions", 1],
+            negative=["conditions", 2],
+            cfg_conds=2.0,
+            cfg_cond2_negative=1.5,
+            style="regular",
+        ),
+        "native": node(
+            "SamplerCustomAdvanced",
+            noise=["noise", 0],
+            guider=["guider", 0],
+            sampler=["sampler", 0],
+            sigmas=["sigmas", 0],
+            latent_image=["conditions", 3],
+        ),
+    }
+    found = latents(host, prompt, "native", "native")
+    # of a segment of 12 frames the RAM U-Net Sampler keeps the first 10 and makes the rest again
+    torch.testing.assert_close(found[:10], ours[:10], atol=1e-4, rtol=0)
+
+
+def test_a_lora_changes_what_the_denoiser_draws(host: Client, ours: torch.Tensor, tmp_path: Path) -> None:
+    layer = "diffusion_model.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
+    width = load_checkpoint(bundled.CHECKPOINT).model.denoiser.config.channels[-1]
+    torch.manual_seed(0)
+    save_file(
+        {f"{layer}.lora_A.weight": torch.randn(4, width), f"{layer}.lora_B.weight": torch.randn(width, 4)},
+        tmp_path / "test-lora.safetensors",
+    )
+    name = host.add_model("loras", tmp_path / "test-lora.safetensors")
+    prompt = segment(sigmas=SIGMAS, noise=NOISE)
+    prompt["lora"] = node("LoraLoaderModelOnly", model=["load", 0], lora_name=name, strength_model=1.0)
+    prompt["sample"]["inputs"]["model"] = ["lora", 0]
+    changed = latents(host, prompt, "sample", "lora")
+    assert torch.isfinite(changed).all()
+    assert float((changed - ours).abs().mean()) > 0.01
+    assert "lora key not loaded" not in host.server.log_text()
+
+
+def test_each_step_is_reported_with_a_preview(host: Client) -> None:
+    prompt = segment(sigmas=SIGMAS, noise=node("RandomNoise", noise_seed=77))
+    prompt["save"] = node("SaveLatent", samples=["sample", 0], filename_prefix="previewed")
+    with Events(host) as events:
+        told = events.until_the_end(host.start(prompt, client_id=events.client_id))
+    steps = [
+        (data["value"], data["max"]) for kind, data in told if kind == "progress" and data["node"] == "sample"
+    ]
+    segments = 2  # 12 frames, 10 kept
+    assert steps[-1] == (segments * STEPS, segments * STEPS)
+    assert [value for value, _ in steps] == sorted({value for value, _ in steps})
+    assert len([kind for kind, _ in told if kind == "preview"]) >= segments * STEPS
+
+
+def test_cancel_stops_the_sampler_within_one_step(host: Client) -> None:
+    prompt = segment(noise=node("RandomNoise", noise_seed=78))
+    prompt["sigmas"]["inputs"]["steps"] = 60
+    prompt["save"] = node("SaveLatent", samples=["sample", 0], filename_prefix="cancelled")
+    seen = after = 0
+    with Events(host) as events:
+        prompt_id = host.start(prompt, client_id=events.client_id)
+        for kind, data in events:
+            if kind == "progress" and data["node"] == "sample":
+                seen += 1
+                after += seen > 2
+                if seen == 2:
+                    host.interrupt()
+            if kind in ("execution_interrupted", "execution_success", "execution_error"):
+                break
+    with pytest.raises(Interrupted, match="CyberHostSampler"):
+        host.wait(prompt_id)
+    assert after <= 1
