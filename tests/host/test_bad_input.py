@@ -237,9 +237,9 @@ def test_too_few_maps_for_the_sound_are_counted(host: Client):
     prompt = segment(
         track=track, map=node("CyberHostSkeletonMap", pose=["track", 1], parts="whole body", person=-1)
     )
-    prompt["features"]["inputs"]["audio"] = ["example", 1]
+    prompt["features"]["inputs"] |= {"audio": ["example", 1], "fps": 50.0}
     said = complaint(host, prompt, "conditions", 3)
-    assert "There are 75 maps for 78 frames" in said
+    assert "There are 112 maps for 155 frames" in said
     assert "Align Hands" in said
 
 
