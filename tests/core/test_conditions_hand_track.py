@@ -195,7 +195,7 @@ def test_a_track_is_cut_or_its_last_frame_held() -> None:
 def test_the_bundled_track_shows_both_hands_in_every_frame_and_moves() -> None:
     (path,) = hand_tracks()
     track = load_hand_track(path)
-    assert (len(track), track.fps, track.pose.width, track.pose.height) == (75, 25, 96, 128)
+    assert (len(track), track.fps, track.pose.width, track.pose.height) == (112, 25, 96, 128)
     for hand in (track.pose.left_hand_FKC, track.pose.right_hand_FKC):
         assert (hand[..., 2] == 1).all()
         assert np.ptp(hand[:, 0, :2], axis=0).max() > 8
