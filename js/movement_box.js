@@ -4,7 +4,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { cursorFor, dragged, fitInto, formatBox, gripAt, hasArea, parseBox, sliderBox } from "./lib/box.js";
 import { drawMovement } from "./lib/draw.js";
-import { isLinked, shownPicture, upstreamPicture, viewPath, widgetValue } from "./lib/graph.js";
+import { isLinked, pictureUrl, upstreamPicture, widgetValue } from "./lib/graph.js";
 import { addButton, addPanel, after, element, say } from "./lib/panel.js";
 import { resultExtension } from "./lib/results.js";
 import { wordsFor } from "./lib/words.js";
@@ -31,11 +31,10 @@ function attach(node) {
 
   const remembered = () => node.properties?.[REMEMBERED];
   const locked = () => isLinked(node, "box");
-  const pictureBefore = () => upstreamPicture(node, (before) => shownPicture(app, before));
 
   function canvasSize() {
     if (remembered()?.canvas) return remembered().canvas;
-    const size = pictureBefore()?.size;
+    const size = upstreamPicture(node)?.size;
     if (size === "own") return picture ? [picture.naturalWidth, picture.naturalHeight] : null;
     return size ?? null;
   }
@@ -116,8 +115,9 @@ function attach(node) {
   });
 
   function refresh() {
-    const file = pictureBefore()?.file;
-    const wanted = file ? api.apiURL(viewPath(file)) : null;
+    const found = upstreamPicture(node);
+    const apiURL = (path) => api.apiURL(path);
+    const wanted = found ? pictureUrl(found, { apiURL, here: import.meta.url }) : null;
     panel.repaint();
     if (wanted === source) return;
     source = wanted;

@@ -11,19 +11,18 @@ export function isLinked(node, name) {
 }
 
 /**
- * Look up the wires for the nearest Load Image, or bundled portrait that a run has shown.
+ * Look up the wires for the nearest Load Image or bundled portrait.
  *
- * `shownBy(node)` gives the first picture that a node shows after a run, {filename, subfolder, type}, or null.
- * Gives {file, size}: size is [width, height] where an Upscale Image with typed-in numbers lies between, "own" where
+ * Gives {file, size} or {portrait, size}, see pictureUrl: size is [width, height] where an Upscale Image with typed-in numbers lies between, "own" where
  * nothing scales the picture, null where a wire decides the size; or null when no picture is found.
  */
-export function upstreamPicture(node, shownBy = () => null) {
+export function upstreamPicture(node) {
   const queue = [{ node, size: "own" }];
   const known = new Set([node]);
   while (queue.length) {
     const here = queue.shift();
-    const file = pictureFile(here.node, shownBy);
-    if (file) return { file, size: here.size };
+    const found = pictureOf(here.node);
+    if (found) return { ...found, size: here.size };
     const size = here.size === "own" && here.node.type === "ImageScale" ? scaledSize(here.node) : here.size;
     for (const before of inputNodes(here.node)) {
       if (known.has(before)) continue;
@@ -34,10 +33,10 @@ export function upstreamPicture(node, shownBy = () => null) {
   return null;
 }
 
-/** The first picture that a node of the root graph shows since its last run; only there ids are unique. */
-export function shownPicture(app, node) {
-  const root = app.rootGraph ?? app.graph;
-  return node.graph === root ? (app.nodeOutputs?.[String(node.id)]?.images?.[0] ?? null) : null;
+/** Where to fetch a picture that upstreamPicture found; the pack serves its portraits beside its scripts. */
+export function pictureUrl({ file, portrait }, { apiURL, here }) {
+  if (file) return apiURL(viewPath(file));
+  return new URL(`../cyberhost-portraits/${encodeURIComponent(portrait)}`, here).href;
 }
 
 /** The file of the first active Load Audio among nodes, or null. */
@@ -55,10 +54,11 @@ export function viewPath(file) {
   return `/view?${asked}`;
 }
 
-function pictureFile(node, shownBy) {
-  if (node.type === "LoadImage") return widgetValue(node, "image");
-  const shown = node.type === "CyberHostExample" ? shownBy(node) : null;
-  return shown ? `${shown.subfolder ? `${shown.subfolder}/` : ""}${shown.filename} [${shown.type}]` : null;
+function pictureOf(node) {
+  const file = node.type === "LoadImage" ? widgetValue(node, "image") : null;
+  if (file) return { file };
+  const portrait = node.type === "CyberHostExample" ? widgetValue(node, "portrait") : null;
+  return portrait ? { portrait } : null;
 }
 
 function inputNodes(node) {

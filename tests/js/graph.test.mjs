@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isLinked, upstreamPicture, viewPath, voiceFile } from "../../js/lib/graph.js";
+import { isLinked, pictureUrl, upstreamPicture, viewPath, voiceFile } from "../../js/lib/graph.js";
 
 /** A node of a stand-in graph: widgets by name, inputs by name with the node they come from (null: unwired). */
 function node(type, widgets = {}, inputs = {}) {
@@ -44,13 +44,13 @@ test("no picture and no wires are no error", () => {
   assert.equal(upstreamPicture({ type: "CyberHostMovementMap" }), null);
 });
 
-test("a bundled portrait is seen once a run has shown it", () => {
-  const example = node("CyberHostExample");
-  const shown = { filename: "a.png", subfolder: "previews", type: "temp" };
-  const seen = (shownBy) => upstreamPicture(movementMapOf(example), shownBy);
-  assert.equal(seen(() => null), null);
-  assert.equal(seen((asked) => (asked === example ? shown : null)).file, "previews/a.png [temp]");
-  assert.equal(new URL(viewPath("previews/a.png [temp]"), "http://host").searchParams.get("type"), "temp");
+test("a bundled portrait is a picture, too, and comes from beside our scripts", () => {
+  const example = node("CyberHostExample", { portrait: "puppet 0.png" });
+  assert.deepEqual(upstreamPicture(movementMapOf(example)), { portrait: "puppet 0.png", size: "own" });
+  const page = { apiURL: (path) => `/api${path}`, here: "http://host/comfy/extensions/any-name/movement_box.js" };
+  const url = pictureUrl({ portrait: "puppet 0.png" }, page);
+  assert.equal(url, "http://host/comfy/extensions/cyberhost-portraits/puppet%200.png");
+  assert.match(pictureUrl({ file: "a.png [temp]" }, page), /^\/api\/view\?filename=a.png&subfolder=&type=temp$/);
 });
 
 test("a ring of wires ends", () => {
