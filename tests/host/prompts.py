@@ -66,6 +66,30 @@ def segment(**replaced: dict) -> Prompt:
     return portrait(**(track | replaced))
 
 
+def natively_guided(prompt: Prompt) -> Prompt:
+    """The same run with ComfyUI's own dual guidance and sampler, for one segment, as the node "native"."""
+    return prompt | {
+        "guider": node(
+            "DualCFGGuider",
+            model=["load", 0],
+            cond1=["conditions", 0],
+            cond2=["conditions", 1],
+            negative=["conditions", 2],
+            cfg_conds=2.0,
+            cfg_cond2_negative=1.5,
+            style="regular",
+        ),
+        "native": node(
+            "SamplerCustomAdvanced",
+            noise=["noise", 0],
+            guider=["guider", 0],
+            sampler=["sampler", 0],
+            sigmas=["sigmas", 0],
+            latent_image=["conditions", 3],
+        ),
+    }
+
+
 def heard(audio: list, *, fps: float | list = 25.0, **more: dict) -> Prompt:
     """Just the audio features of a sound."""
     return {

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from cyberhost_core import bundled
 
-from .prompts import complaint, heard, node, portrait, segment, shown
+from .prompts import complaint, heard, natively_guided, node, portrait, segment, shown
 from .server import Client
 
 pytestmark = pytest.mark.host
@@ -260,28 +260,10 @@ def test_the_stage_that_gives_values_that_are_not_numbers_is_named(host: Client,
     said = complaint(host, prompt, "sample", 0)
     assert "CyberHostSampler" in said
     assert "not numbers in segment 1 of 2" in said
-    native = prompt | {
-        "guider": node(
-            "DualCFGGuider",
-            model=["load", 0],
-            cond1=["conditions", 0],
-            cond2=["conditions", 1],
-            negative=["conditions", 2],
-            cfg_conds=2.0,
-            cfg_cond2_negative=1.5,
-            style="regular",
-        ),
-        "sample": node(
-            "SamplerCustomAdvanced",
-            noise=["noise", 0],
-            guider=["guider", 0],
-            sampler=["sampler", 0],
-            sigmas=["sigmas", 0],
-            latent_image=["conditions", 3],
-        ),
+    native = natively_guided(prompt) | {
         "video": node(
             "CyberHostDecodeVideo",
-            latent=["sample", 0],
+            latent=["native", 0],
             vae=["load", 2],
             fps=25.0,
             filename_prefix="nan/video",

@@ -14,7 +14,7 @@ from cyberhost_core.pipeline import GenerateOptions, Talker, sampling_options
 from cyberhost_core.systems.sampling import sample_video
 
 from .events import Events
-from .prompts import node, segment
+from .prompts import natively_guided, node, segment
 from .server import Client, Interrupted
 
 pytestmark = pytest.mark.host
@@ -65,27 +65,7 @@ def test_the_sampler_equals_the_cores_own_pipeline(ours: torch.Tensor) -> None:
 
 
 def test_native_dual_guidance_gives_one_segment(host: Client, ours: torch.Tensor) -> None:
-    prompt = segment(sigmas=SIGMAS, noise=NOISE)
-    prompt |= {
-        "guider": node(
-            "DualCFGGuider",
-            model=["load", 0],
-            cond1=["conditions", 0],
-            cond2=["conditions", 1],
-            negative=["conditions", 2],
-            cfg_conds=2.0,
-            cfg_cond2_negative=1.5,
-            style="regular",
-        ),
-        "native": node(
-            "SamplerCustomAdvanced",
-            noise=["noise", 0],
-            guider=["guider", 0],
-            sampler=["sampler", 0],
-            sigmas=["sigmas", 0],
-            latent_image=["conditions", 3],
-        ),
-    }
+    prompt = natively_guided(segment(sigmas=SIGMAS, noise=NOISE))
     found = latents(host, prompt, "native", "native")
     # of a segment of 12 frames the RAM U-Net Sampler keeps the first 10 and makes the rest again
     torch.testing.assert_close(found[:10], ours[:10], atol=1e-4, rtol=0)
