@@ -31,8 +31,10 @@ from .media.video import VideoWriter
 from .perception.face_identity import FaceIdentity
 from .perception.pose import PoseDetector, require_person
 from .perception.speech import SpeechFeatures
-from .systems.model import Reference
-from .systems.sampling import SamplingOptions, Track, sample_video
+from .systems.encoders import Reference
+from .systems.long_video import sample_video
+from .systems.sampling import SamplingOptions
+from .systems.track import Track
 from .types import Pose
 
 DECODE_CHUNK = 16  # frames; bounds the memory of decoding

@@ -6,7 +6,7 @@ rows. What is absent is empty: no reference features, no motion frames, no token
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import ConfigError
 
 Features = Mapping[str, Tensor]
+Memo = dict[tuple[str, str], tuple[Tensor, ...]]
 
 
 @dataclass
@@ -37,10 +38,12 @@ class Taps:
 class Conditions:
     """Hold everything that drives one segment.
 
-    Shapes:   frames F; reference: module path -> (B, S, C); reference_rows: B booleans, False = this clip
-              does without; motion: module path -> (B, M, S, C); audio_NWD (N, window, D) tokens; identity:
-              region -> (B, R, D) tokens; map_NCHW added after conv_in; time_NE added to the time embedding;
-              embedding_NE is set by the U-Net
+    Shapes:   frames F; reference: module path -> (B * K, S, C), K references per clip that take turns over
+              its frames, usually 1; reference_rows: B booleans, False = this clip does without; motion:
+              module path -> (B, M, S, C); audio_NWD (N, window, D) tokens; identity: region -> (B, R, D)
+              tokens; image_BRD tokens of the whole picture; masks: stage -> (N, regions, S), how much of the
+              sound each region hears, and region_weights one number per region; map_NCHW added after
+              conv_in; time_NE added to the time embedding; embedding_NE is set by the U-Net
     """
 
     frames: int
@@ -50,39 +53,66 @@ class Conditions:
     audio_NWD: Tensor = field(default_factory=lambda: torch.empty(0))
     identity: Features = field(default_factory=dict)
     image_BRD: Tensor = field(default_factory=lambda: torch.empty(0))
+    masks: Mapping[int, Tensor] = field(default_factory=dict)
+    region_weights: tuple[float, ...] = ()
     map_NCHW: Tensor = field(default_factory=lambda: torch.zeros(1))
     time_NE: Tensor = field(default_factory=lambda: torch.zeros(1))
     embedding_NE: Tensor = field(default_factory=lambda: torch.zeros(1))
     taps: Taps = field(default_factory=Taps)
-    memo: dict[tuple[str, str], tuple[Tensor, ...]] = field(default_factory=dict)
+    memo: Memo = field(default_factory=dict)
+    clip_memo: Memo = field(default_factory=dict)
 
     def with_embedding(self, embedding_NE: Tensor) -> Self:
-        """Set this step's time embedding; everything else, the memo too, is shared."""
+        """Set this step's time embedding; everything else, the memos too, is shared."""
         return replace(self, embedding_NE=embedding_NE)
 
     def once(self, path: str, name: str, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """Compute once per segment what no step changes: keys and values of audio, reference and identity."""
-        key = (path, name)
-        if key not in self.memo:
-            self.memo[key] = make()
-        return self.memo[key]
+        """Compute once per segment what no step changes but every frame has its own: the sound."""
+        return _remembered(self.memo, (path, name), make)
+
+    def once_per_clip(
+        self, path: str, name: str, make: Callable[[], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...]:
+        """Compute once what no frame changes: reference, identity, tokens of the whole picture.
+
+        Segments with the same reference may be given the same clip_memo.
+        """
+        return _remembered(self.clip_memo, (path, name), make)
+
+    def per_frame(self, references: Tensor) -> Tensor:
+        """Give every folded row its clip's reference; of several, frame i takes number i modulo K.
+
+        Shapes:   (B * K, ...) -> (N, ...)
+        """
+        clips = len(self.reference_rows)
+        turns = torch.arange(self.frames, device=references.device) % (len(references) // clips)
+        return references.unflatten(0, (clips, -1))[:, turns].flatten(0, 1)
 
     def rows_with_reference(self, device: torch.device) -> Tensor:
         """Mark the folded rows whose clip has a reference, (N,) bool."""
         return torch.tensor(self.reference_rows, device=device).repeat_interleave(self.frames)
 
 
+def _remembered(
+    memo: Memo, key: tuple[str, str], make: Callable[[], tuple[Tensor, ...]]
+) -> tuple[Tensor, ...]:
+    if key not in memo:
+        memo[key] = make()
+    return memo[key]
+
+
 def join(parts: Sequence[Conditions]) -> Conditions:
     """Join the conditions of several passes along the clip axis, in the order given.
 
     Raises:   ConfigError: the passes differ in frames, or one has reference features, motion frames or tokens
-              that another lacks; a pass without a reference keeps the features and says so in reference_rows
+              that another lacks, or they weigh regions differently; a pass without a reference keeps the
+              features and says so in reference_rows
     """
     first = parts[0]
     for other in parts[1:]:
-        same = other.frames == first.frames and all(
+        same = (other.frames, other.region_weights) == (first.frames, first.region_weights) and all(
             getattr(other, name).keys() == getattr(first, name).keys()
-            for name in ("reference", "motion", "identity")
+            for name in ("reference", "motion", "identity", "masks")
         )
         if not same:
             raise ConfigError(
@@ -90,7 +120,7 @@ def join(parts: Sequence[Conditions]) -> Conditions:
                 "cannot be joined; run them one after another instead."
             )
 
-    def joined(name: str) -> dict[str, Tensor]:
+    def joined(name: str) -> dict[Any, Tensor]:
         return {key: torch.cat([getattr(part, name)[key] for part in parts]) for key in getattr(first, name)}
 
     def stacked(name: str) -> Tensor:
@@ -104,6 +134,8 @@ def join(parts: Sequence[Conditions]) -> Conditions:
         motion=joined("motion"),
         audio_NWD=stacked("audio_NWD"),
         identity=joined("identity"),
+        masks=joined("masks"),
+        region_weights=first.region_weights,
         image_BRD=stacked("image_BRD"),
         map_NCHW=stacked("map_NCHW"),
         time_NE=stacked("time_NE"),

@@ -1,4 +1,4 @@
-"""Embeddings of numbers: the timestep, the hand clarity score, the sound of a frame, the face vector."""
+"""Embeddings of numbers: the timestep, the hand clarity score, vectors of faces and pictures."""
 
 import math
 
@@ -62,29 +62,10 @@ class ClarityEmbedding(nn.Module):
         return self.linear_2(nnf.silu(self.linear_1(features.to(self.linear_1.weight.dtype))))
 
 
-class AudioProjection(nn.Module):
-    """Project the speech features of each step in a frame's window to a token.
+class VectorProjection(nn.Module):
+    """Project one vector of a picture (face identity, image embedding) to tokens.
 
-    Shapes:   (N, window, feature_dim) -> (N, window, token_dim)
-    Source:   CyberHost appendix E gives the feature, (5, 10752); linear + layer norm is our reading of how it
-              enters
-    """
-
-    def __init__(self, feature_dim: int, token_dim: int, *, window: int, ops: Ops) -> None:
-        super().__init__()
-        self.linear = ops.Linear(feature_dim, token_dim)
-        self.norm = ops.LayerNorm(token_dim)
-        # The window's steps differ by what they say, not by where they stand; attention needs the place too.
-        self.place = nn.Parameter(torch.zeros(window, token_dim))
-
-    def forward(self, windows_NWD: Tensor) -> Tensor:
-        return self.norm(self.linear(windows_NWD)) + self.place.to(windows_NWD)
-
-
-class FaceProjection(nn.Module):
-    """Project a face identity vector to tokens: the regional image encoder R of equation 4, for faces.
-
-    Shapes:   (B, 512), unit length -> (B, tokens, token_dim)
+    Shapes:   (B, vector_dim) -> (B, tokens, token_dim)
     """
 
     def __init__(self, vector_dim: int, token_dim: int, *, tokens: int, ops: Ops) -> None:
@@ -94,6 +75,15 @@ class FaceProjection(nn.Module):
         self.norm = ops.LayerNorm(token_dim)
 
     def forward(self, vector_BD: Tensor) -> Tensor:
+        return self.norm(self.proj(vector_BD).unflatten(1, (self.tokens, -1)))
+
+
+class FaceProjection(VectorProjection):
+    """Project a face identity vector to tokens: the regional image encoder R of equation 4, for faces.
+
+    Shapes:   (B, 512), unit length -> (B, tokens, token_dim)
+    """
+
+    def forward(self, vector_BD: Tensor) -> Tensor:
         # A unit vector of 512 numbers has entries near 1/23; bring them to the size a linear layer expects.
-        spread = vector_BD * vector_BD.shape[1] ** 0.5
-        return self.norm(self.proj(spread).unflatten(1, (self.tokens, -1)))
+        return super().forward(vector_BD * vector_BD.shape[1] ** 0.5)

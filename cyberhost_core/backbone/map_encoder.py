@@ -26,6 +26,11 @@ class MapEncoderConfig(Config):
     widths: tuple[int, ...] = (16, 32, 96, 256)
     depth: int = 1  # convolutions before each stride: 1 for maps, 2 for hand crops ("deeper blocks")
 
+    @property
+    def stride(self) -> int:
+        """Pixels per side of one cell of the result."""
+        return self.patch * 2 ** (len(self.widths) - 1)
+
 
 class MapEncoder(nn.Module):
     """Encode maps to features of the U-Net's first width.

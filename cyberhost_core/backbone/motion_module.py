@@ -32,6 +32,7 @@ class MotionModuleConfig(Config):
     heads: int = 8
     positions: int = 32
     first_position: int = 4
+    norm_groups: int | None = None  # None: as many as the U-Net's other norms have
 
     @property
     def slot(self) -> str:
@@ -54,7 +55,7 @@ class MotionModule(nn.Module):
         super().__init__()
         self.source = site.path("attentions")
         self.first_position = config.first_position
-        self.norm = ops.GroupNorm(site.norm_groups, site.channels, eps=1e-6)
+        self.norm = ops.GroupNorm(config.norm_groups or site.norm_groups, site.channels, eps=1e-6)
         self.proj_in = ops.Linear(site.channels, site.channels)
         self.transformer_blocks = nn.ModuleList([_TemporalBlock(config, site.channels, ops)])
         self.proj_out = zero_init(ops.Linear(site.channels, site.channels))

@@ -21,17 +21,20 @@ OWN_LAYERS = ("self_attention", "image_tokens", "feed_forward")
 class ReferenceNet(UNet):
     """Extract appearance and motion features.
 
-    Shapes:   features(latents (N, C, h, w), pose (N, channels, h, w) or a scalar 0) -> path -> (N, S, C)
+    Shapes:   features(latents (N, C, h, w), pose (N, channels, h, w) or a scalar 0, tokens of the whole
+              picture (N, R, D) where the system lists them) -> path -> (N, S, C)
     """
 
     def __init__(self, denoiser: UNetConfig, *, ops: Ops) -> None:
         super().__init__(_spatial_only(denoiser), ops=ops, has_output=False)
 
-    def features(self, latents_NCHW: Tensor, pose_NCHW: Tensor) -> dict[str, Tensor]:
+    def features(self, latents_NCHW: Tensor, pose_NCHW: Tensor, tokens_NRD: Tensor) -> dict[str, Tensor]:
         """Run once and return what the denoiser's layers of the same path will read."""
         taps = Taps(frozenset({"reference"}))
         rows = (False,) * len(latents_NCHW)
-        conditions = Conditions(frames=1, reference_rows=rows, map_NCHW=pose_NCHW, taps=taps)
+        conditions = Conditions(
+            frames=1, reference_rows=rows, image_BRD=tokens_NRD, map_NCHW=pose_NCHW, taps=taps
+        )
         self(latents_NCHW, torch.zeros(len(latents_NCHW), device=latents_NCHW.device), conditions)
         return taps.values["reference"]
 

@@ -66,7 +66,7 @@ class RegionAttention(nn.Module):
         if config.banks:
             self.attentions["latent"] = _BankAttention(config, site.channels, ops)
         if config.identity_dim:
-            self.attentions["identity"] = _IdentityAttention(config, site.channels, ops)
+            self.attentions["identity"] = _IdentityAttention(config, site, ops)
 
     def forward(self, x_NCHW: Tensor, conditions: Conditions) -> Tensor:
         logits_N1HW = self.mask_predictor(x_NCHW)
@@ -118,19 +118,23 @@ class _BankAttention(nn.Module):
 class _IdentityAttention(nn.Module):
     """F_id of equation 4."""
 
-    def __init__(self, config: RegionAttentionConfig, channels: int, ops: Ops) -> None:
+    def __init__(self, config: RegionAttentionConfig, site: Site, ops: Ops) -> None:
         super().__init__()
-        self.region, self.heads, self.attention = config.region, config.heads, ops.attention
-        self.to_q = ops.Linear(channels, config.width, bias=False)
+        self.region, self.path = config.region, site.path(config.slot)
+        self.heads, self.attention = config.heads, ops.attention
+        self.to_q = ops.Linear(site.channels, config.width, bias=False)
         self.to_k = ops.Linear(config.identity_dim, config.width, bias=False)
         self.to_v = ops.Linear(config.identity_dim, config.width, bias=False)
-        self.to_out = zero_init(ops.Linear(config.width, channels))
+        self.to_out = zero_init(ops.Linear(config.width, site.channels))
 
     def forward(self, n_NSC: Tensor, conditions: Conditions) -> Tensor:
         tokens_BRD = conditions.identity[self.region]
         clips = len(tokens_BRD)
         q = self.to_q(n_NSC).unflatten(0, (clips, conditions.frames)).flatten(1, 2)
-        out = self.to_out(self.attention(q, self.to_k(tokens_BRD), self.to_v(tokens_BRD), self.heads))
+        k, v = conditions.once_per_clip(
+            self.path, "identity", lambda: (self.to_k(tokens_BRD), self.to_v(tokens_BRD))
+        )
+        out = self.to_out(self.attention(q, k, v, self.heads))
         # A pass without the reference has no identity tokens either: its F_id is nothing at all.
         kept = torch.tensor(conditions.reference_rows, device=out.device, dtype=out.dtype)
         return (out * kept[:, None, None]).view_as(n_NSC)

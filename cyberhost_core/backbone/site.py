@@ -7,11 +7,13 @@ from dataclasses import dataclass
 class Site:
     """Describe one place.
 
-    block is the path of its block ("down_blocks.0", "mid_block"), index its number in that block.
+    block is the path of its block ("down_blocks.0", "mid_block"), index its number in that block, stage its
+    resolution: 0 the latents', each further one half of it.
     """
 
     block: str
     index: int
+    stage: int
     channels: int
     embedding_dim: int
     norm_groups: int

@@ -160,9 +160,11 @@ class _SelfAttention:
 
     def _extended(self, own: tuple[Tensor, Tensor], conditions: Conditions) -> tuple[Tensor, Tensor]:
         features_BSD = conditions.reference[self.path]
-        projected = conditions.once(self.path, "reference", lambda: self.attn.keys_values(features_BSD))
+        projected = conditions.once_per_clip(
+            self.path, "reference", lambda: self.attn.keys_values(features_BSD)
+        )
         k, v = (
-            torch.cat([x, extra.to(x.dtype).repeat_interleave(conditions.frames, dim=0)], dim=1)
+            torch.cat([x, conditions.per_frame(extra.to(x.dtype))], dim=1)
             for x, extra in zip(own, projected, strict=True)
         )
         return k, v
@@ -177,9 +179,10 @@ class _ReferenceResidual:
         if self.path not in conditions.reference:
             return torch.zeros_like(x_NSD)
         features_BSD = conditions.reference[self.path]
-        (added,) = conditions.once(self.path, "residual", lambda: (self.project(features_BSD),))
+        (added,) = conditions.once_per_clip(self.path, "residual", lambda: (self.project(features_BSD),))
         kept = torch.tensor(conditions.reference_rows, device=x_NSD.device, dtype=added.dtype)
-        return (added * kept[:, None, None]).repeat_interleave(conditions.frames, dim=0)
+        kept_N = kept.repeat_interleave(conditions.frames)
+        return conditions.per_frame(added) * kept_N[:, None, None]
 
 
 class _ImageTokens:
@@ -190,7 +193,7 @@ class _ImageTokens:
 
     def residual(self, x_NSD: Tensor, conditions: Conditions) -> Tensor:
         tokens_BRD = conditions.image_BRD
-        k, v = conditions.once(self.path, "image", lambda: self.attn.keys_values(tokens_BRD))
+        k, v = conditions.once_per_clip(self.path, "image", lambda: self.attn.keys_values(tokens_BRD))
         # Queries of all frames of a clip meet the clip's tokens in one product; nothing is repeated.
         n_BSD = self.norm(x_NSD).unflatten(0, (len(tokens_BRD), conditions.frames)).flatten(1, 2)
         return self.attn.attend(n_BSD, k, v).view_as(x_NSD)

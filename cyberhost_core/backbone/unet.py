@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from ..config import Config
+from .audio_transformer import AudioTransformerConfig
 from .conditions import Conditions
 from .embeddings import TimeEmbedding
 from .motion_module import MotionModuleConfig
@@ -24,7 +25,8 @@ from .site import Site
 from .transformer import SpatialTransformerConfig
 
 SiteLayerConfig = Annotated[
-    SpatialTransformerConfig | RegionAttentionConfig | MotionModuleConfig, Field(discriminator="kind")
+    SpatialTransformerConfig | AudioTransformerConfig | RegionAttentionConfig | MotionModuleConfig,
+    Field(discriminator="kind"),
 ]
 
 
@@ -127,9 +129,7 @@ class Block(nn.Module):
         channels = config.channels[stage]
         listed = config.layers if config.attention_stages[stage] else config.plain_layers
         self.resnets = nn.ModuleList(_resnet(config, width, channels, ops=ops) for width in widths_in)
-        self.order = _attach(
-            self, config, path, channels=channels, count=len(widths_in), listed=listed, ops=ops
-        )
+        self.order = _attach(self, config, path, stage=stage, count=len(widths_in), listed=listed, ops=ops)
         slot = "downsamplers" if resize is Downsample else "upsamplers"
         self.resize = resize and slot
         if resize:
@@ -164,7 +164,7 @@ class MidBlock(nn.Module):
         channels = config.channels[-1]
         self.resnets = nn.ModuleList(_resnet(config, channels, channels, ops=ops) for _ in range(2))
         self.order = _attach(
-            self, config, "mid_block", channels=channels, count=1, listed=config.layers, ops=ops
+            self, config, "mid_block", stage=len(config.channels) - 1, count=1, listed=config.layers, ops=ops
         )
 
     def forward(self, h: Tensor, conditions: Conditions) -> Tensor:
@@ -183,7 +183,7 @@ def sites(config: UNetConfig) -> list[Site]:
         site
         for path, stage, count in places
         if path == "mid_block" or config.attention_stages[stage]
-        for site in _sites(config, path, channels=config.channels[stage], count=count)
+        for site in _sites(config, path, stage=stage, count=count)
     ]
 
 
@@ -210,12 +210,13 @@ def _resnet(config: UNetConfig, channels_in: int, channels: int, *, ops: Ops) ->
     )
 
 
-def _sites(config: UNetConfig, path: str, *, channels: int, count: int) -> list[Site]:
+def _sites(config: UNetConfig, path: str, *, stage: int, count: int) -> list[Site]:
     return [
         Site(
             block=path,
             index=index,
-            channels=channels,
+            stage=stage,
+            channels=config.channels[stage],
             embedding_dim=config.embedding_dim,
             norm_groups=config.norm_groups,
         )
@@ -228,7 +229,7 @@ def _attach(
     config: UNetConfig,
     path: str,
     *,
-    channels: int,
+    stage: int,
     count: int,
     listed: tuple[SiteLayerConfig, ...],
     ops: Ops,
@@ -237,7 +238,7 @@ def _attach(
     for layer in listed:
         built = {
             str(site.index): layer.build(site, ops)
-            for site in _sites(config, path, channels=channels, count=count)
+            for site in _sites(config, path, stage=stage, count=count)
             if layer.runs_at(site)
         }
         if built:

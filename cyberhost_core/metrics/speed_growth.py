@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from ..diffusion.guidance import Guidance
-from ..systems.model import Reference, SystemModel
-from ..systems.sampling import SamplingOptions, Track, sample_video
+from ..systems.encoders import Reference
+from ..systems.model import SystemModel
+from ..systems.long_video import sample_video
+from ..systems.sampling import SamplingOptions
+from ..systems.track import Track
 from ..systems.spec import AudioSpec, SystemSpec
 from .timing import SpeedRow, median_seconds
 

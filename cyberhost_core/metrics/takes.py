@@ -22,7 +22,7 @@ from ..puppets.performance import MAX_DEFOCUS, MAX_EXPOSURE_FRAMES, random_perfo
 from ..puppets.speech import Utterance, bundled_utterances, mouth_shape
 from ..puppets.split import HELD_OUT_IDENTITIES
 from ..puppets.world import FPS, reference_portrait, render_performance
-from ..systems.model import Reference
+from ..systems.encoders import Reference
 from ..types import Pose
 from ..units import SPEECH_RATE_HZ, frame_count
 

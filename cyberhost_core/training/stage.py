@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ..backbone.conditions import Taps
 from ..config import Config
 from ..diffusion.schedule import NoiseSchedule
-from ..systems.model import Drive, SystemModel
+from ..systems.encoders import Drive, Motion
+from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
 from .batches import Batch, SamplingConfig
 from .losses import HeatmapHeads, LossConfig, choose_enhanced, local_enhancement_loss, mask_loss
@@ -98,7 +99,7 @@ class TrainingModule(nn.Module):
             hand_crops_BHCYX=batch.hand_crops,
             face_vector_BD=batch.face,
         )
-        motion = self.model.encode_motion(batch.motion) if batch.motion.shape[1] else {}
+        motion = self.model.encode_motion(batch.motion, reference) if batch.motion.shape[1] else Motion()
         drive = Drive(audio_BFWD=batch.audio, maps_BFCYX=batch.maps, clarity_BF4=batch.clarity, motion=motion)
         conditions = self.model.conditions(reference, drive, reference_rows=batch.reference_rows, taps=taps)
         noised = self.schedule.add_noise(batch.latents, batch.noise, batch.timestep).flatten(0, 1)

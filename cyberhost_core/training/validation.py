@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..backbone.vae import TinyVAE
 from ..diffusion.guidance import Guidance
-from ..systems.model import Drive, SystemModel
+from ..systems.encoders import Drive
+from ..systems.model import SystemModel
 from ..systems.sampling import SamplingOptions, sample_segment
 from .batches import Batch
 from .losses import LossConfig

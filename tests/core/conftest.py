@@ -29,7 +29,8 @@ from cyberhost_core.backbone.transformer import (
 from cyberhost_core.backbone.unet import UNetConfig
 from cyberhost_core.data.store import PreparedVideo, PreparedVideos, StoreIndex, write_index, write_video
 from cyberhost_core.diffusion.schedule import ScheduleSpec
-from cyberhost_core.systems.model import Drive, Reference, SystemModel
+from cyberhost_core.systems.encoders import Drive, Motion, Reference
+from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import AudioSpec, IdentitySpec, LongVideoSpec, SystemSpec
 from cyberhost_core.types import PACKED_POINTS, Pose
 
@@ -129,14 +130,14 @@ class Clips:
         motion: bool = False,
         silent: bool = False,
     ) -> Conditions:
-        audio = self.audio[clips]
+        audio, reference = self.audio[clips], self.read(clips)
         drive = Drive(
             audio_BFWD=torch.zeros_like(audio) if silent else audio,
             maps_BFCYX=self.maps[clips],
             clarity_BF4=self.clarity[clips],
-            motion=self.model.encode_motion(self.motion_latents[clips]) if motion else {},
+            motion=self.model.encode_motion(self.motion_latents[clips], reference) if motion else Motion(),
         )
-        return self.model.conditions(self.read(clips), drive, reference_rows=having or (True,) * len(audio))
+        return self.model.conditions(reference, drive, reference_rows=having or (True,) * len(audio))
 
     def predict(self, conditions: Conditions, clips: slice = slice(None)) -> Tensor:
         return self.model.denoiser(self.latents[clips].flatten(0, 1), self.timestep[clips], conditions)

@@ -97,7 +97,7 @@ def test_the_reference_net_hands_on_the_normalised_input_of_every_self_attention
             path = name.split(".transformer_blocks")[0]
             module.register_forward_hook(lambda *call, path=path: seen.update({path: call[2]}))
     with torch.no_grad():
-        features = net.features(random(2, 4, 8, 8), torch.zeros(1))
+        features = net.features(random(2, 4, 8, 8), torch.zeros(1), torch.empty(0))
     assert features.keys() == seen.keys()
     assert len(features) == 2 + 1 + 3
     for path, feature in features.items():

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from cyberhost_core.backbone.embeddings import AudioProjection, ClarityEmbedding, FaceProjection
+from cyberhost_core.backbone.audio_projection import LinearAudio
+from cyberhost_core.backbone.embeddings import ClarityEmbedding, FaceProjection
 from cyberhost_core.backbone.map_encoder import HandEncoder, MapEncoder, MapEncoderConfig
 from cyberhost_core.backbone.ops import TORCH_OPS
 
@@ -61,7 +62,7 @@ def test_a_fresh_clarity_embedding_adds_nothing() -> None:
 
 
 def test_steps_of_a_window_are_told_apart_by_their_place(fill: Callable) -> None:
-    projection = AudioProjection(6, 10, window=5, ops=TORCH_OPS)
+    projection = LinearAudio(6, 10, window=5, ops=TORCH_OPS)
     alike = torch.ones(1, 5, 6)
     assert torch.equal(projection(alike)[0, 0], projection(alike)[0, 4])
     fill(projection)

@@ -18,7 +18,7 @@ PATH = "mid_block.attentions.0"
 @pytest.fixture
 def module(fill: Callable) -> Callable[..., MotionModule]:
     def module(**changes: int) -> MotionModule:
-        site = Site(block="mid_block", index=0, channels=CHANNELS, embedding_dim=8, norm_groups=2)
+        site = Site(block="mid_block", index=0, stage=0, channels=CHANNELS, embedding_dim=8, norm_groups=2)
         built = MotionModule(MotionModuleConfig(heads=2, **changes), site=site, ops=TORCH_OPS)
         fill(built)
         return built.eval().requires_grad_(False)

@@ -17,7 +17,7 @@ from cyberhost_core.metrics.takes import Truth, even_identities
 from cyberhost_core.pipeline import GenerateOptions, Progress
 from cyberhost_core.puppets.split import HELD_OUT_IDENTITIES
 from cyberhost_core.systems.cyberhost import tiny
-from cyberhost_core.systems.sampling import Track
+from cyberhost_core.systems.track import Track
 from cyberhost_core.types import Pose
 
 CONFIG = BenchConfig(

@@ -17,8 +17,9 @@ from cyberhost_core.metrics.speed import SpeedReport, stage_rows
 from cyberhost_core.metrics.speed_growth import Growth, growth_rows
 from cyberhost_core.metrics.timing import SpeedRow, median_seconds
 from cyberhost_core.systems.cyberhost import tiny, without_face_ram, without_hand_ram
-from cyberhost_core.systems.model import Reference, SystemModel
-from cyberhost_core.systems.sampling import Track
+from cyberhost_core.systems.encoders import Reference
+from cyberhost_core.systems.model import SystemModel
+from cyberhost_core.systems.track import Track
 
 SMALL = without_face_ram(without_hand_ram(tiny()))
 SPEC = SMALL.derive(height=64, width=48, unet=SMALL.unet.derive(channels=(16, 16)))

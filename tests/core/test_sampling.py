@@ -11,9 +11,12 @@ from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.diffusion.noise import FrameNoise
 from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
 from cyberhost_core.errors import Cancelled
-from cyberhost_core.systems.model import Drive, Reference, SystemModel
-from cyberhost_core.systems.sampling import SamplingOptions, Track, sample_segment, sample_video
+from cyberhost_core.systems.encoders import Drive, Reference
+from cyberhost_core.systems.model import SystemModel
+from cyberhost_core.systems.long_video import sample_video
+from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
+from cyberhost_core.systems.track import Track
 
 Film = Callable[..., torch.Tensor]
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
@@ -148,7 +151,7 @@ def test_frames_that_two_segments_make_start_from_the_same_noise(
         given.append(parts[3])
         return parts[3]
 
-    monkeypatch.setattr("cyberhost_core.systems.sampling.sample_segment", segment)
+    monkeypatch.setattr("cyberhost_core.systems.long_video.sample_segment", segment)
     film(25, seed=5)
     assert torch.equal(given[0], FrameNoise(5, (4, 4, 3))(range(12)))
     assert torch.equal(given[1][:2], given[0][10:])
@@ -168,7 +171,7 @@ def test_a_pinned_frame_opens_the_next_segment_unchanged_and_is_not_written_twic
         opened.append(latents[: len(pinned_PCHW)])
         return latents
 
-    monkeypatch.setattr("cyberhost_core.systems.sampling.sample_segment", watched)
+    monkeypatch.setattr("cyberhost_core.systems.long_video.sample_segment", watched)
     whole = film(25)
     assert len(whole) == 25
     assert [len(frames) for frames in opened] == [0, 2, 2]
@@ -186,14 +189,16 @@ def test_passes_drop_reference_and_sound_and_keep_everything_else(
 ) -> None:
     """Appendix E: null hears and sees nothing, reference is silent; maps, clarity and motion frames stay."""
     told: list[tuple[bool, bool, bool, bool, bool]] = []
-    conditions = model.conditions
+    pass_conditions = model.pass_conditions
 
-    def watched(reference: Reference, drive: Drive, *, reference_rows: list[bool]) -> Conditions:
-        kept = (bool(drive.maps_BFCYX.any()), bool(drive.clarity_BF4.all()), bool(drive.motion))
-        told.append((reference_rows[0], bool(drive.audio_BFWD.any()), *kept))
-        return conditions(reference, drive, reference_rows=reference_rows)
+    def watched(reference: Reference, drive: Drive, *, name: str) -> Conditions:
+        found = pass_conditions(reference, drive, name=name)
+        silence = model.audio_projection(torch.zeros_like(drive.audio_BFWD.flatten(0, 1)))
+        kept = (bool(found.map_NCHW.any()), bool(found.time_NE.any()), bool(found.motion))
+        told.append((found.reference_rows[0], not torch.equal(found.audio_NWD, silence), *kept))
+        return found
 
-    monkeypatch.setattr(model, "conditions", watched)
+    monkeypatch.setattr(model, "pass_conditions", watched)
     film(11)
     for segment, motion in ((told[:3], False), (told[3:], True)):
         assert segment == [
@@ -206,7 +211,7 @@ def test_passes_drop_reference_and_sound_and_keep_everything_else(
 def test_a_segment_leans_on_the_last_kept_frames_of_the_one_before(film: Film, model: SystemModel) -> None:
     given: list[torch.Tensor] = []
     encode = model.encode_motion
-    model.encode_motion = lambda latents: given.append(latents) or encode(latents)
+    model.encode_motion = lambda latents, reference: given.append(latents) or encode(latents, reference)
     latents = film(25)
     assert torch.equal(given[0][0], latents[6:10])
     assert torch.equal(given[1][0], latents[16:20])

@@ -62,7 +62,7 @@ def make_ram(*, heads: int, ops: Ops = TORCH_OPS, **changes: object) -> RegionAt
     config = RegionAttentionConfig(
         region="hands", width=WIDTH, heads=heads, banks=banks, identity_dim=IDENTITY_DIM, mask_width=4
     ).derive(**changes)
-    site = Site(block="mid_block", index=0, channels=CHANNELS, embedding_dim=8, norm_groups=2)
+    site = Site(block="mid_block", index=0, stage=0, channels=CHANNELS, embedding_dim=8, norm_groups=2)
     ram = RegionAttention(config, site=site, ops=ops)
     generator = torch.Generator().manual_seed(heads)
     for parameter in ram.parameters():
