@@ -18,7 +18,6 @@ from torch import Tensor
 
 from . import bundled
 from .checkpoints.file import Checkpoint, load_checkpoint
-from .conditions.audio_windows import interpolate_chunks_to_fps, windows
 from .conditions.movement_map import draw_movement_map, fixed_box
 from .conditions.regions import hand_crops
 from .conditions.skeleton_map import draw_skeleton
@@ -29,12 +28,13 @@ from .media.audio import Sound
 from .media.fit import fit_image
 from .media.video import VideoWriter
 from .perception.face_identity import FaceIdentity
+from .perception.hearing import hear, load_hearing
 from .perception.pose import PoseDetector, require_person
-from .perception.speech import SpeechFeatures
 from .systems.encoders import Reference
 from .systems.long_video import sample_video
 from .systems.sampling import SamplingOptions
-from .systems.track import Track
+from .systems.spec import AudioSpec, SystemSpec
+from .systems.track import Track, audio_windows
 from .types import Pose
 
 DECODE_CHUNK = 16  # frames; bounds the memory of decoding
@@ -135,13 +135,14 @@ class Talker:
 
     def __init__(self, checkpoint: Checkpoint, *, pose_detector_path: Path) -> None:
         self.checkpoint, self.spec = checkpoint, checkpoint.spec
+        self.audio = _require_drivable(self.spec)
         if checkpoint.vae is None or checkpoint.audio_encoder is None:
             missing = "autoencoder (vae.)" if checkpoint.vae is None else "speech encoder (audio_encoder.)"
             raise CheckpointError(
                 f"The checkpoint holds no {missing}, which is needed here; assemble one that does."
             )
         self.vae = checkpoint.vae
-        self.speech = SpeechFeatures.from_state_dict(*checkpoint.audio_encoder)
+        self.ears = load_hearing(self.audio.hearing, *checkpoint.audio_encoder)
         self.pose_detector = PoseDetector(pose_detector_path)
         self.face_identity = FaceIdentity(bundled.require(bundled.FACE_IDENTITY))
 
@@ -170,12 +171,11 @@ class Talker:
     def track(self, sound: Sound, pose: Pose, options: GenerateOptions) -> Track:
         """Turn the sound and the controls into what drives each frame."""
         frames = sound.frames(options.fps)
-        heard = self.speech.extract_chunks(sound.speech_T())
-        features = interpolate_chunks_to_fps(heard, frames=frames, fps=options.fps)
+        features = hear(self.ears, sound.speech_T(), frames=frames, fps=options.fps)
         width_frac, height_frac = options.movement or self.spec.movement_box
         box = fixed_box(pose, width_frac=width_frac, height_frac=height_frac)
         return Track(
-            audio_FWD=windows(features.half(), size=self.spec.audio.window if self.spec.audio else 1),
+            audio_FWD=audio_windows(self.spec, features, hearing=self.audio.hearing),
             maps_FCYX=draw_movement_map(box, height=self.spec.height, width=self.spec.width)[None],
             clarity_4=self._clarity(1.0 if options.hand_clarity is None else options.hand_clarity),
         )
@@ -261,6 +261,16 @@ def peak_memory_mb() -> float | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # macOS counts bytes, Linux KiB
+
+
+def _require_drivable(spec: SystemSpec) -> AudioSpec:
+    if spec.map_kind != "movement" or spec.audio is None:
+        raise ConfigError(
+            f"'{spec.name}' is driven by {spec.map_kind.replace('_', ' ')} maps, a system that needs no more "
+            "than a voice and a movement box was expected; run this checkpoint in ComfyUI, whose workflows "
+            "draw such maps."
+        )
+    return spec.audio
 
 
 def _enlarged(frames_FYXC: np.ndarray, scale: int) -> np.ndarray:

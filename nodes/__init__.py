@@ -12,6 +12,7 @@ from .decode_video import DecodeVideo
 from .dwpose import DWPoseDetector
 from .example import Example
 from .example_clip import ExampleClip
+from .face_box_map import FaceBoxMap
 from .hand_clarity import HandClarity
 from .hand_track_from_file import HandTrackFromFile
 from .hand_track_from_video import HandTrackFromVideo
@@ -41,6 +42,7 @@ NODES: list[type[io.ComfyNode]] = [
     HandTrackFromFile,
     SaveHandTrack,
     AlignHands,
+    FaceBoxMap,
 ]
 
 

@@ -27,6 +27,7 @@ class AlignHands(io.ComfyNode):
                 "there is no body, and draws it over the picture before anything is sampled."
             ),
             search_aliases=["retarget", "hand driver", "gesture", "hand motion"],
+            has_intermediate_output=True,
             inputs=[
                 io.Custom("CYBERHOST_HAND_TRACK").Input("hand_track", tooltip="From any hand driver."),
                 io.Custom("POSE_KEYPOINT").Input(

@@ -1,4 +1,4 @@
-"""The voice as the system hears it: wav2vec2's hidden states, one row per video frame."""
+"""The voice as the system hears it: features of wav2vec2 or Whisper, one row per video frame."""
 
 from .bridge.api import io, schema
 from .rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
@@ -14,10 +14,11 @@ class AudioFeatures(io.ComfyNode):
             display_name="Wav2Vec Audio Features",
             category="CyberHost",
             description=(
-                "Turns a voice into wav2vec2 features, one row per video frame. Its frame count and frame "
-                "rate are what the later nodes need."
+                "Turns a voice into what the model hears, one row per video frame: wav2vec2 or Whisper "
+                "features, made as its checkpoint was trained. Its frame count and frame rate are what the "
+                "later nodes need."
             ),
-            search_aliases=["wav2vec2", "audio embeds", "speech features", "lip sync audio"],
+            search_aliases=["wav2vec2", "whisper", "audio embeds", "speech features", "lip sync audio"],
             inputs=[
                 io.Audio.Input(
                     "audio",
@@ -30,18 +31,20 @@ class AudioFeatures(io.ComfyNode):
                     min=LOWEST_FPS,
                     max=HIGHEST_FPS,
                     step=0.01,
-                    tooltip="Frame rate of the video, in frames per second. The system was trained at 25.",
+                    tooltip="Frame rate of the video, in frames per second. CyberHost and Hallo were trained "
+                    "at 25; EchoMimicV2's own scripts use 24.",
                 ),
                 io.AudioEncoder.Input(
                     "audio_encoder",
                     optional=True,
-                    tooltip="The wav2vec2 encoder from Load CyberHost, or from Load Audio Encoder the one "
-                    "that the checkpoint was trained with.",
+                    tooltip="From Load CyberHost: it hears as its checkpoint was trained. For plain wav2vec2 "
+                    "checkpoints also from Load Audio Encoder, the one that the checkpoint was trained with.",
                 ),
                 io.AudioEncoderOutput.Input(
                     "encoded",
                     optional=True,
-                    tooltip="In place of an encoder: what Audio Encoder Encode made of this voice.",
+                    tooltip="In place of an encoder, for plain wav2vec2 checkpoints: what Audio Encoder "
+                    "Encode made of this voice.",
                 ),
             ],
             outputs=[

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .bridge.api import io, schema
+from .bridge.api import RARELY_TOUCHED, io, schema
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,14 +24,21 @@ class Conditions(io.ComfyNode):
                 "the reference only, and with neither. The map stays in all three, as in the paper."
             ),
             search_aliases=["conditioning", "guidance"],
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Custom("CYBERHOST_PARTS").Input("parts", tooltip="From Load CyberHost."),
                 io.Custom("CYBERHOST_REFERENCE").Input("reference", tooltip="From ReferenceNet."),
                 io.Custom("CYBERHOST_AUDIO").Input(
-                    "audio_features", tooltip="From Wav2Vec Audio Features; its length is the video's length."
+                    "audio_features",
+                    optional=True,
+                    tooltip=(
+                        "From Wav2Vec Audio Features; its length is the video's length. Checkpoints that "
+                        "hear nothing (AnimateAnyone) do without: the maps say how long the video is."
+                    ),
                 ),
                 io.Image.Input(
                     "map",
+                    optional=True,
                     tooltip=(
                         "One movement map for the whole video, or one map per frame: skeletons, or hands "
                         "drawn on the movement map. Painted maps work, too."
@@ -52,6 +59,19 @@ class Conditions(io.ComfyNode):
                     "clarity",
                     optional=True,
                     tooltip="Measured scores of a driving clip, instead of the slider: their mean.",
+                ),
+                *(
+                    io.Float.Input(
+                        f"{name}_weight",
+                        default=1.0,
+                        min=0.0,
+                        max=4.0,
+                        step=0.05,
+                        optional=True,
+                        **RARELY_TOUCHED,
+                        tooltip=f"How much {what} moves with the sound, as a factor; used by Hallo alone.",
+                    )
+                    for name, what in (("pose", "head and body"), ("face", "the face"), ("lip", "the mouth"))
                 ),
             ],
             outputs=[
@@ -74,20 +94,24 @@ class Conditions(io.ComfyNode):
         *,
         parts: "Parts",
         reference: "ReferenceBank",
-        audio_features: "AudioTrack",
-        map: "Tensor",
         hand_clarity: float,
+        audio_features: "AudioTrack | None" = None,
+        map: "Tensor | None" = None,
         clarity: "Clarity | None" = None,
+        pose_weight: float = 1.0,
+        face_weight: float = 1.0,
+        lip_weight: float = 1.0,
     ) -> io.NodeOutput:
-        from .bridge.passes import make_passes
+        from .bridge.notice import notice_in_vain
+        from .bridge.passes import Told, make_passes
 
-        return io.NodeOutput(
-            *make_passes(
-                parts,
-                reference,
-                audio_features,
-                map_BYXC=map,
-                hand_clarity=hand_clarity,
-                clarity=clarity,
-            )
+        told = Told(
+            audio=audio_features,
+            map_BYXC=map,
+            clarity=clarity,
+            hand_clarity=hand_clarity,
+            region_weights=(pose_weight, face_weight, lip_weight),
         )
+        conditionings, latent, in_vain = make_passes(parts, reference, told)
+        notice_in_vain(cls, in_vain, system=parts.spec.name)
+        return io.NodeOutput(*conditionings, latent)

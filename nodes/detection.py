@@ -1,26 +1,81 @@
-"""Detect the pose of many pictures, so that Cancel is heard between a few of them."""
+"""Detect the poses of many pictures, so that Cancel is heard between a few of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
+from ..cyberhost_core.conditions.skeleton_map import draw_skeleton_on
+from ..cyberhost_core.errors import PoseError
+from ..cyberhost_core.perception.person_boxes import PersonDetector, poses_in_boxes
 from ..cyberhost_core.perception.pose import PoseDetector, require_person
-from ..cyberhost_core.types import Pose
+from ..cyberhost_core.types import PACKED_POINTS, Pose
 from .bridge.progress import progress, stop_if_cancelled
-from .images import frames_from_image
+from .images import frames_from_image, image_from_maps, maps_from_image
+from .poses import overlay
 
 _BATCH = 8  # pictures between two looks at Cancel
 
 
-def detect(image: Tensor, detector_path: Path, *, padding: float) -> Pose:
-    """Find one person in every picture.
+@dataclass(frozen=True)
+class Detection:
+    """The people of some pictures, and what ran the networks that found them.
 
+    people: as many as the fullest picture shows, from left to right, each over all pictures; in a picture
+    with fewer, the last ones are all zeros
+    """
+
+    people: list[Pose]
+    runs_on: str
+
+
+def detect(
+    image: Tensor, detector_path: Path, *, padding: float, person_detector_path: Path | None = None
+) -> Detection:
+    """Find one person in every picture, or everybody where a person detector is given.
+
+    Units:    padding: of the whole picture; boxes that a person detector finds get DWPose's own
     Raises:   PoseError: nobody in any picture; ImageError: no pictures
               CheckpointError, MissingExtraError: see PoseDetector
     """
     frames_FYXC = frames_from_image(image)
     detector = PoseDetector(detector_path)
+    if person_detector_path is None:
+        pose = _whole_pictures(detector, frames_FYXC, padding=padding)
+        return Detection([require_person(pose)], f"pose: {detector.runs_on}")
+    finder = PersonDetector(person_detector_path)
+    people = _everybody(detector, finder, frames_FYXC)
+    return Detection(people, f"pose: {detector.runs_on}; person detector: {finder.runs_on}")
+
+
+def keypoints_of(people: list[Pose]) -> list[dict[str, Any]]:
+    """Write people as POSE_KEYPOINT, those of a frame in their order."""
+    written = [keypoints_from_pose(pose) for pose in people]
+    return [
+        {**frames[0], "people": [person for frame in frames for person in frame["people"]]}
+        for frames in zip(*written, strict=True)
+    ]
+
+
+def overlays(image: Tensor, people: list[Pose]) -> Tensor:
+    """Draw one picture after the other: of large ones, drawing takes longer than detecting."""
+    drawn = []
+    for number in range(len(image)):
+        stop_if_cancelled()
+        one = slice(number, number + 1)
+        first, *others = people
+        picture = overlay(image[one], first[one])
+        for pose in others:
+            picture = image_from_maps(draw_skeleton_on(maps_from_image(picture), pose[one]))
+        drawn.append(picture)
+    return torch.cat(drawn)
+
+
+def _whole_pictures(detector: PoseDetector, frames_FYXC: np.ndarray, *, padding: float) -> Pose:
     shown = progress(len(frames_FYXC))
     found = []
     for start in range(0, len(frames_FYXC), _BATCH):
@@ -29,4 +84,26 @@ def detect(image: Tensor, detector_path: Path, *, padding: float) -> Pose:
         found.append(detector.detect(batch_FYXC, padding=padding).packed_FKC())
         shown.update(len(batch_FYXC))
     height, width = frames_FYXC.shape[1:3]
-    return require_person(Pose.from_packed(np.concatenate(found), height=height, width=width))
+    return Pose.from_packed(np.concatenate(found), height=height, width=width)
+
+
+def _everybody(detector: PoseDetector, finder: PersonDetector, frames_FYXC: np.ndarray) -> list[Pose]:
+    shown = progress(len(frames_FYXC))
+    count, (height, width) = len(frames_FYXC), frames_FYXC.shape[1:3]
+    packed: list[np.ndarray] = []
+    for start in range(0, count, _BATCH):
+        stop_if_cancelled()
+        batch = slice(start, start + _BATCH)
+        found = poses_in_boxes(detector, frames_FYXC[batch], finder.detect(frames_FYXC[batch]))
+        while len(packed) < len(found):
+            packed.append(np.zeros((count, PACKED_POINTS, 3), dtype=np.float32))
+        for packed_FKC, pose in zip(packed, found, strict=False):
+            packed_FKC[batch] = pose.packed_FKC()
+        shown.update(len(frames_FYXC[batch]))
+    if not packed:
+        raise PoseError(
+            f"The person detector found nobody in any of {count} pictures, at least one person was expected; "
+            "use pictures that show more of a person, or look at the whole picture instead."
+        )
+    require_person(Pose.from_packed(np.concatenate(packed), height=height, width=width))
+    return [Pose.from_packed(packed_FKC, height=height, width=width) for packed_FKC in packed]

@@ -1,16 +1,24 @@
-"""Find body, face and hands of a person in every picture."""
+"""Find body, face and hands of the people in every picture."""
 
 from typing import TYPE_CHECKING
 
 from .bridge.api import io, schema
-from .bridge.models import BUNDLED_POSE, pose_detector_path, pose_detectors
+from .bridge.models import (
+    BUNDLED_POSE,
+    WHOLE_PICTURE,
+    file_state,
+    person_detector_path,
+    person_detectors,
+    pose_detector_path,
+    pose_detectors,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class DWPoseDetector(io.ComfyNode):
-    """Run a DWPose network on pictures that show one person."""
+    """Run a DWPose network on pictures that show one person, or on everybody that a detector finds."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -19,11 +27,12 @@ class DWPoseDetector(io.ComfyNode):
             display_name="DWPose Detector",
             category="CyberHost",
             description=(
-                "Finds body, face and hand keypoints of one person per picture. The bundled detector knows "
-                "drawn puppets; for people, put dw-ll_ucoco_384.onnx into models/cyberhost and install "
-                "onnxruntime."
+                "Finds body, face and hand keypoints. The bundled detector knows drawn puppets; for people, "
+                "put dw-ll_ucoco_384.onnx into models/cyberhost (and yolox_l.onnx, where several people or "
+                "small ones are in the picture) and install onnxruntime."
             ),
-            search_aliases=["dwpose", "openpose", "pose detection", "keypoints", "rtmpose"],
+            search_aliases=["dwpose", "openpose", "pose detection", "keypoints", "rtmpose", "yolox"],
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Image.Input("image", tooltip="One picture, or the frames of a video."),
                 io.Combo.Input(
@@ -40,7 +49,18 @@ class DWPoseDetector(io.ComfyNode):
                     step=0.05,
                     tooltip=(
                         "How far to look beyond the picture, as a ratio of its size: 1.0 for a person who "
-                        "fills it, 1.25 (DWPose's own) for one cut off at its edges."
+                        "fills it, 1.25 (DWPose's own) for one cut off at its edges. A person detector's "
+                        "boxes always get 1.25."
+                    ),
+                ),
+                io.Combo.Input(
+                    "person_detector",
+                    options=person_detectors(),
+                    default=WHOLE_PICTURE,
+                    optional=True,
+                    tooltip=(
+                        "The whole picture as one person, or a YOLOX .onnx in models/cyberhost that finds "
+                        "everybody; the people of a frame then come from left to right."
                     ),
                 ),
             ],
@@ -55,15 +75,29 @@ class DWPoseDetector(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, *, detector: str = BUNDLED_POSE, **_: object) -> tuple[str, int, int]:
-        stat = pose_detector_path(detector).stat()
-        return detector, stat.st_mtime_ns, stat.st_size
+    def fingerprint_inputs(
+        cls, *, detector: str = BUNDLED_POSE, person_detector: str = WHOLE_PICTURE, **_: object
+    ) -> tuple[str | int, ...]:
+        pose_file, person_file = pose_detector_path(detector), person_detector_path(person_detector)
+        return detector, *file_state(pose_file), person_detector, *file_state(person_file)
 
     @classmethod
-    def execute(cls, *, image: "Tensor", detector: str = BUNDLED_POSE, padding: float = 1.0) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
-        from .detection import detect
-        from .poses import overlay
+    def execute(
+        cls,
+        *,
+        image: "Tensor",
+        detector: str = BUNDLED_POSE,
+        padding: float = 1.0,
+        person_detector: str = WHOLE_PICTURE,
+    ) -> io.NodeOutput:
+        from .bridge.running import say_what_runs
+        from .detection import detect, keypoints_of, overlays
 
-        pose = detect(image, pose_detector_path(detector), padding=padding)
-        return io.NodeOutput(keypoints_from_pose(pose), overlay(image, pose))
+        found = detect(
+            image,
+            pose_detector_path(detector),
+            padding=padding,
+            person_detector_path=person_detector_path(person_detector),
+        )
+        shown = say_what_runs(cls, found.runs_on)
+        return io.NodeOutput(keypoints_of(found.people), overlays(image, found.people), ui=shown)

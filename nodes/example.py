@@ -33,6 +33,7 @@ class Example(io.ComfyNode):
                 "Load Image and Load Audio."
             ),
             search_aliases=["cyberhost example", "demo", "puppet"],
+            has_intermediate_output=True,
             inputs=[
                 io.Combo.Input(
                     "portrait",

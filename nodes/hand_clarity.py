@@ -23,6 +23,7 @@ class HandClarity(io.ComfyNode):
                 "see where motion blurs them, or to ask for the same in a new video."
             ),
             search_aliases=["sharpness", "hand quality", "motion blur"],
+            has_intermediate_output=True,
             inputs=[
                 io.Image.Input("image", tooltip="The frames of a clip, or one picture."),
                 io.Custom("POSE_KEYPOINT").Input("pose", tooltip="The pose of these same frames."),

@@ -15,6 +15,7 @@ class HandTrackFromFile(io.ComfyNode):
             category="CyberHost",
             description="Reads a hand track that Save Hand Track wrote, or the bundled example.",
             search_aliases=["hand driver", "gesture", "hand motion", "import hands"],
+            has_intermediate_output=True,
             inputs=[
                 io.Combo.Input(
                     "file",

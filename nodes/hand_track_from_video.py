@@ -21,6 +21,7 @@ class HandTrackFromVideo(io.ComfyNode):
             category="CyberHost",
             description="Takes the hands of a person in a video as a hand track, to be aligned and drawn.",
             search_aliases=["hand driver", "gesture", "hand motion", "video driven"],
+            has_intermediate_output=True,
             inputs=[
                 io.Image.Input("images", tooltip="The frames of the video."),
                 io.Custom("POSE_KEYPOINT").Input("pose", tooltip="The poses detected in these frames."),

@@ -20,6 +20,7 @@ class MovementMap(io.ComfyNode):
                 "asks for more movement."
             ),
             search_aliases=["movement", "motion area", "body box"],
+            has_intermediate_output=True,
             inputs=[
                 io.Custom("POSE_KEYPOINT").Input(
                     "pose",

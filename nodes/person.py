@@ -1,6 +1,6 @@
 """The input that chooses among several people, the same on every node that reads a pose."""
 
-from .bridge.api import io
+from .bridge.api import RARELY_TOUCHED, io
 
 LARGEST = -1
 
@@ -13,5 +13,6 @@ def person_input() -> io.Int.Input:
         min=LARGEST,
         max=99,
         optional=True,
+        **RARELY_TOUCHED,
         tooltip="Which person of each frame, counted from 0 in the detector's order; -1 takes the largest.",
     )

@@ -20,17 +20,32 @@ class ReferenceNetNode(io.ComfyNode):
             display_name="ReferenceNet",
             category="CyberHost",
             description=(
-                "Read the portrait: what the person looks like, for every frame of the video. The picture "
-                "must have the size that Load CyberHost names; scale it with Upscale Image, crop center."
+                "Read the portrait: what the person looks like, for every frame of the video. Give it the "
+                "size that Load CyberHost names, with Upscale Image, crop center; what else must be "
+                "connected depends on the checkpoint, and what lacks is named."
             ),
             search_aliases=["reference", "appearance", "identity"],
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Custom("CYBERHOST_PARTS").Input("parts", tooltip="From Load CyberHost."),
                 io.Vae.Input("vae", tooltip="The autoencoder that belongs to the checkpoint."),
                 io.Image.Input("image", tooltip="One portrait at the model's size."),
-                io.Custom("POSE_KEYPOINT").Input("pose", tooltip="The pose of the person in this portrait."),
+                io.Custom("POSE_KEYPOINT").Input(
+                    "pose",
+                    optional=True,
+                    tooltip="The pose of the person in this portrait; every CyberHost checkpoint needs it.",
+                ),
                 io.Custom("CYBERHOST_CROPS").Input(
-                    "crops", tooltip="Hands and face of the same portrait, from Region Crops."
+                    "crops",
+                    optional=True,
+                    tooltip=(
+                        "Hands and face of the same portrait, from Region Crops; CyberHost and Hallo need it."
+                    ),
+                ),
+                io.ClipVisionOutput.Input(
+                    "clip_vision_output",
+                    optional=True,
+                    tooltip="CLIP Vision Encode of the same portrait; AnimateAnyone needs it.",
                 ),
             ],
             outputs=[
@@ -42,13 +57,27 @@ class ReferenceNetNode(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, *, parts: "Parts", vae: Any, image: "Tensor", pose: list, crops: "Crops"
+        cls,
+        *,
+        parts: "Parts",
+        vae: Any,
+        image: "Tensor",
+        pose: list | None = None,
+        crops: "Crops | None" = None,
+        clip_vision_output: Any = None,
     ) -> io.NodeOutput:
-        from .bridge.reference import read_reference
+        from .bridge.notice import notice_in_vain
+        from .bridge.reference import Seen, read_reference
         from .images import one_picture
         from .person import LARGEST
         from .poses import pose_on
 
         picture = one_picture(image, what="the reference")
-        person = pose_on(picture[None], pose, person=LARGEST)
-        return io.NodeOutput(read_reference(parts, vae, picture, pose=person, crops=crops))
+        seen = Seen(
+            pose=None if pose is None else pose_on(picture[None], pose, person=LARGEST),
+            crops=crops,
+            embedding_D=None if clip_vision_output is None else clip_vision_output.image_embeds[0].float(),
+        )
+        bank, in_vain = read_reference(parts, vae, picture, seen=seen)
+        notice_in_vain(cls, in_vain, system=parts.spec.name)
+        return io.NodeOutput(bank)

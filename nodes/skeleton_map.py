@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PARTS = {"whole body": ("body", "hands", "face"), "hands only": ("hands",)}
+BY_SCORE = "hands (EchoMimicV2)"  # other colours and sizes, and brightness by the detector's score
 
 
 class SkeletonMap(io.ComfyNode):
@@ -21,17 +22,20 @@ class SkeletonMap(io.ComfyNode):
             display_name="Skeleton Map",
             category="CyberHost",
             description=(
-                "Draws the skeleton of every frame: the whole body to follow a video, or the hands alone on "
-                "a movement map to steer them together with the voice."
+                "Draws the skeleton of every frame: the whole body to follow a video, the hands alone on a "
+                "movement map to steer them together with the voice, or the hands as EchoMimicV2 wants them."
             ),
             search_aliases=["draw pose", "openpose", "skeleton", "video driven"],
             inputs=[
                 io.Custom("POSE_KEYPOINT").Input("pose", tooltip="One pose per frame."),
                 io.Combo.Input(
                     "parts",
-                    options=list(PARTS),
+                    options=[*PARTS, BY_SCORE],
                     default="whole body",
-                    tooltip="What to draw: whole body to follow a video, hands only on a movement map.",
+                    tooltip=(
+                        "What to draw: whole body to follow a video, hands only on a movement map, hands "
+                        "(EchoMimicV2) on black for its checkpoints."
+                    ),
                 ),
                 io.Image.Input(
                     "base",
@@ -52,12 +56,15 @@ class SkeletonMap(io.ComfyNode):
         base: "Tensor | None" = None,
         person: int = LARGEST,
     ) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.skeleton_map import draw_skeleton, draw_skeleton_on
+        import torch
+
+        from ..cyberhost_core.conditions.hand_drawing import draw_peer_hands_on
+        from ..cyberhost_core.conditions.skeleton_map import draw_skeleton_on
         from .images import image_from_maps, maps_from_image
         from .poses import pose_of
 
         found = pose_of(pose, person)
-        if base is None:
-            return io.NodeOutput(image_from_maps(draw_skeleton(found, parts=PARTS[parts])))
-        maps = draw_skeleton_on(maps_from_image(base), found, parts=PARTS[parts])
-        return io.NodeOutput(image_from_maps(maps))
+        under = torch.zeros(1, 3, found.height, found.width) if base is None else maps_from_image(base)
+        if parts == BY_SCORE:
+            return io.NodeOutput(image_from_maps(draw_peer_hands_on(under, found)))
+        return io.NodeOutput(image_from_maps(draw_skeleton_on(under, found, parts=PARTS[parts])))

@@ -1,8 +1,7 @@
-"""Speech features from whatever hears for us: our own encoder, ComfyUI's wav2vec2, or its finished output.
+"""Speech features from ComfyUI's wav2vec2, or from its finished output.
 
-    our encoder          -> pieces of 20 s, memory stays flat      \\
-    AudioEncoderLoader's -> normalised here, pieces of 50 s         > (T50, (L + 2) D), 50 steps per second
-    AUDIO_ENCODER_OUTPUT -> as it is                               /
+    AudioEncoderLoader's -> normalised here, pieces of 50 s   \\
+    AUDIO_ENCODER_OUTPUT -> as it is                           > (T50, (L + 2) D), 50 steps per second
 """
 
 import math
@@ -19,17 +18,21 @@ from ..cyberhost_core.units import SPEECH_RATE_HZ
 
 _PIECE_STEPS, _CONTEXT_STEPS = 2500, 250  # 50 s, and 5 s on both sides; up to a minute goes in one piece
 _VARIANCE_FLOOR = 1e-7  # wav2vec2's feature extractor
-_NOT_WAV2VEC = "give a wav2vec2 encoder (Load CyberHost's, or a wav2vec2 file for Load Audio Encoder)"
+_NOT_WAV2VEC = "connect Load CyberHost's audio_encoder, or give Load Audio Encoder a wav2vec2 file"
 
 
 def steps_of_encoder(encoder: Any, wave_T: np.ndarray) -> Iterator[Tensor]:
-    """Describe a sound with an AUDIO_ENCODER, piece by piece.
+    """Describe a sound with a native AUDIO_ENCODER, piece by piece.
 
     Shapes:   wave_T (T,) mono at 16 kHz; each piece (steps, (L + 2) D)
     Raises:   ConfigError: it is no wav2vec2 encoder
     """
-    if hasattr(encoder, "speech"):
-        return encoder.load().speech.extract_chunks(wave_T)
+    if "whisper" in type(getattr(encoder, "model", None)).__name__.lower():
+        raise ConfigError(
+            "The audio encoder is a Whisper from Load Audio Encoder, but it makes other features than any "
+            "checkpoint here was trained with; connect Load CyberHost's audio_encoder: a checkpoint that "
+            "hears with Whisper brings its own."
+        )
     if not hasattr(encoder, "encode_audio"):
         raise ConfigError(f"The audio encoder is a {type(encoder).__name__}, not a wav2vec2; {_NOT_WAV2VEC}.")
     return _steps_of_native(encoder, torch.from_numpy(wave_T))

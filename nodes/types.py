@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ..cyberhost_core.conditions.hand_track import HandTrack
-from ..cyberhost_core.systems.model import Reference
+from ..cyberhost_core.systems.encoders import Reference
 from ..cyberhost_core.systems.spec import SystemSpec
 from ..cyberhost_core.types import Pose
 
@@ -35,12 +35,15 @@ class Parts:
 class AudioTrack:
     """Speech features, one row per video frame.
 
+    hearing: how they were made, in AudioSpec's words; "whisper" rows are windows already
+
     Shapes:   features_FD (F, D) float16 on the CPU
     """
 
     features_FD: Tensor
     fps: float
     seconds: float
+    hearing: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +57,24 @@ class Clarity:
 class Crops:
     """What this person's hands and face look like.
 
-    Shapes:   hands_HCYX (2, 3, 128, 128) in 0..1, left and right; face_D (512,) of length 1
+    Shapes:   hands_HCYX (2, 3, 128, 128) in 0..1, left and right; face_D (512,) of length 1;
+              raw_face_D (512,) the same direction at the length that the face network gave it
     """
 
     hands_HCYX: Tensor
     face_D: Tensor
+    raw_face_D: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class ReferenceBank:
     """What the reference picture gives, on the CPU; identity names the checkpoint that made it.
 
-    Units:    pose, one frame, in px of the height x width picture
+    Units:    pose, one frame, in px of the height x width picture; None where the system asks for none
     """
 
     reference: Reference
     identity: str
-    pose: Pose
+    pose: Pose | None
     height: int
     width: int

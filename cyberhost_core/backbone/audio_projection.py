@@ -18,7 +18,7 @@ class LinearAudioConfig(Config):
 
     kind: Literal["linear"] = "linear"
 
-    def build(self, feature_dim: int, token_dim: int, *, window: int, ops: Ops) -> nn.Module:
+    def build(self, feature_dim: int, token_dim: int, *, window: int, ops: Ops) -> "LinearAudio":
         return LinearAudio(feature_dim, token_dim, window=window, ops=ops)
 
 
@@ -29,7 +29,7 @@ class MLPAudioConfig(Config):
     hidden_dim: int = 512
     tokens: int = 32
 
-    def build(self, feature_dim: int, token_dim: int, *, window: int, ops: Ops) -> nn.Module:
+    def build(self, feature_dim: int, token_dim: int, *, window: int, ops: Ops) -> "MLPAudio":
         return MLPAudio(feature_dim * window, token_dim, config=self, ops=ops)
 
 
@@ -38,7 +38,7 @@ class PlainAudioConfig(Config):
 
     kind: Literal["none"] = "none"
 
-    def build(self, *_sizes: int, **_: object) -> nn.Module:
+    def build(self, *_sizes: int, **_: object) -> "PlainAudio":
         return PlainAudio()
 
 
@@ -106,3 +106,6 @@ class PlainAudio(nn.Module):
     def silent(self, windows_NWD: Tensor) -> Tensor:
         """Zeros."""
         return torch.zeros_like(windows_NWD)
+
+
+AudioProjection = LinearAudio | MLPAudio | PlainAudio

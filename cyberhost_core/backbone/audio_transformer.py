@@ -8,7 +8,7 @@ code; names are diffusers' Transformer2DModel with audio_attns and audio_gates a
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +85,8 @@ class _Block(nn.Module):
     def _heard(self, n_NSD: Tensor, conditions: Conditions) -> Tensor:
         masks_NRS = conditions.masks[self.stage].to(n_NSD.dtype)
         total = torch.zeros_like(n_NSD)
-        for region, (attn, gate) in enumerate(zip(self.audio_attns, self.audio_gates, strict=True)):
+        attns = cast("list[CrossAttention]", self.audio_attns)
+        for region, (attn, gate) in enumerate(zip(attns, self.audio_gates, strict=True)):
             k, v = conditions.once(
                 self.path, f"audio {region}", lambda attn=attn: attn.keys_values(conditions.audio_NWD)
             )

@@ -18,23 +18,26 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..backbone.ops import TORCH_OPS, Ops
 from ..backbone.vae import TinyVAE, TinyVAEConfig
 from ..errors import CheckpointError
 from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
+from .building import build_filled, fill
 from .packing import pack, unpack
 
 FORMAT = "cyberhost-1"
+_DIFFUSERS = '"_class_name"'  # a field of every configuration that diffusers writes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """Hold a loaded system, ready to run.
 
-    audio_encoder: state dict and configuration of a HF Wav2Vec2Model, or None when the file holds none.
+    audio_encoder: state dict (as stored) and configuration of a HF Wav2Vec2Model, or None when the file
+    holds none.
     """
 
     model: SystemModel
@@ -74,30 +77,37 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, eight_bit: bool = Fal
 class StoredCheckpoint:
     """Hold what a file says, before anything is built from it: for a host that builds with its own layers.
 
-    system: state dict of the trainable parts; vae: built, or None; audio_encoder, training: see Checkpoint;
+    Tensors are as they are stored and lie in the file until they are copied (eight-bit ones are unpacked).
+
+    system: state dict of the trainable parts; vae: this package's autoencoder, built, or None; autoencoder:
+    state dict and configuration of diffusers' AutoencoderKL, where the file holds that; audio_encoder,
+    training: see Checkpoint
     """
 
     path: Path
     spec: SystemSpec
     system: Mapping[str, Tensor]
     vae: TinyVAE | None
+    autoencoder: tuple[dict[str, Tensor], dict[str, Any]] | None
     audio_encoder: tuple[dict[str, Tensor], dict[str, Any]] | None
     licence: str
     training: Mapping[str, Any]
 
 
 def open_checkpoint(path: Path) -> StoredCheckpoint:
-    """Read a checkpoint's parts in float32.
+    """Read what a checkpoint says; its weights stay on disk.
 
     Raises:   CheckpointError: missing, a pickle, truncated, foreign, of a newer format, or an autoencoder
               that does not fit its configuration
     """
     metadata, tensors = _read(path)
     parts = _by_part(unpack(tensors))
-    vae = TinyVAE(TinyVAEConfig.parse(metadata["vae"])) if "vae" in metadata else None
-    if vae is not None:
+    vae = autoencoder = audio = None
+    if _DIFFUSERS in metadata.get("vae", ""):
+        autoencoder = (parts["vae."], json.loads(metadata["vae"]))
+    elif "vae" in metadata:
+        vae = TinyVAE(TinyVAEConfig.parse(metadata["vae"]))
         fill(vae, parts["vae."], path=path)
-    audio = None
     if "audio_encoder" in metadata:
         audio = (parts["audio_encoder."], json.loads(metadata["audio_encoder"]))
     return StoredCheckpoint(
@@ -105,20 +115,24 @@ def open_checkpoint(path: Path) -> StoredCheckpoint:
         spec=SystemSpec.parse(metadata["system"]),
         system=parts[""],
         vae=vae,
+        autoencoder=autoencoder,
         audio_encoder=audio,
         licence=metadata.get("licence", ""),
         training=json.loads(metadata.get("training", "{}")),
     )
 
 
-def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS) -> Checkpoint:
-    """Read a checkpoint in float32, in evaluation mode.
+def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS, dtype: torch.dtype = torch.float32) -> Checkpoint:
+    """Read a checkpoint in evaluation mode; dtype is the system's precision, the autoencoder's is float32.
+
+    It takes the memory of the weights in that precision, and little more on the way there.
 
     Raises:   CheckpointError: as open_checkpoint, or weights that do not fit
     """
     stored = open_checkpoint(path)
-    model = SystemModel(stored.spec, ops=ops)
-    fill(model, stored.system, path=path)
+    model = build_filled(
+        lambda layers: SystemModel(stored.spec, ops=layers), stored.system, ops=ops, dtype=dtype, path=path
+    )
     return Checkpoint(
         model=model,
         vae=stored.vae,
@@ -163,26 +177,5 @@ def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     parts: dict[str, dict[str, Tensor]] = {"": {}, "vae.": {}, "audio_encoder.": {}}
     for key, value in tensors.items():
         prefix = next((name for name in parts if name and key.startswith(name)), "")
-        parts[prefix][key.removeprefix(prefix)] = value.float() if value.is_floating_point() else value
+        parts[prefix][key.removeprefix(prefix)] = value
     return parts
-
-
-def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: Path) -> None:
-    """Load weights into a module for inference; names and shapes must be exactly the module's.
-
-    Raises:   CheckpointError: they are not; path is named
-    """
-    expected = {key: value.shape for key, value in module.state_dict().items()}
-    found = {key: value.shape for key, value in state.items()}
-    if expected != found:
-        different = sorted(
-            key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
-        )
-        raise CheckpointError(
-            f"The weights in {path} do not fit its own configuration: {len(different)} names or shapes "
-            f"differ, the first is '{different[0]}'; the file is damaged or was edited: "
-            "download or train it again."
-        )
-    with torch.no_grad():
-        module.load_state_dict(dict(state))
-    module.eval().requires_grad_(False)

@@ -31,6 +31,7 @@ def _as_text(found: Examination) -> str:
         f"python     {found.python}",
         f"torch      {found.torch or 'missing'}",
         f"devices    {', '.join(found.devices) or 'none'}",
+        f"onnx       {found.onnx}",
         f"espeak-ng  {found.espeak_ng or 'missing (only needed to make new voices)'}",
         f"disk free  {found.disk_free_mb} MB",
         *(f"{'codec':10} {CODECS[name]}: {'yes' if can else 'no'}" for name, can in found.codecs.items()),

@@ -2,9 +2,11 @@
 
 puppets    held-out puppets and voices, every measure, targets
 speed      where the seconds go
+segment    one segment of any system at full size, on any device
 """
 
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +14,18 @@ import typer
 
 from .. import bundled
 from .running import progress_bars
+from .systems import (
+    CheckpointInstead,
+    DecodedOption,
+    FramesOption,
+    HeightOption,
+    WidthOption,
+    chosen_system,
+)
 
 evaluate = typer.Typer(
     name="evaluate",
-    help="Measure how good a model is (puppets), or how fast (speed).",
+    help="Measure how good a model is (puppets), or how fast (speed, segment).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -26,6 +36,14 @@ CheckpointOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+
+
+class Precision(StrEnum):
+    """What a segment can be computed in."""
+
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
 
 
 @evaluate.command()
@@ -93,4 +111,63 @@ def speed(
 
     with progress_bars(quiet=quiet) as on_progress:
         report = measure_speed(path, config=SpeedConfig(repeats=repeats), on_progress=on_progress)
+    typer.echo(report.to_json() if as_json else report.to_text())
+
+
+@evaluate.command()
+def segment(
+    system: Annotated[
+        str, typer.Option(help="cyberhost, cyberhost-head or cyberhost-tiny, with random weights.")
+    ] = "cyberhost",
+    checkpoint: CheckpointInstead = None,
+    dtype: Annotated[
+        list[Precision] | None,
+        typer.Option(help="fp16, bf16 or fp32; may be repeated. [default: fp16, bf16]"),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [default: cuda if there is one, else cpu]")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Denoising steps. [default: the system's own]")
+    ] = None,
+    height: HeightOption = None,
+    width: WidthOption = None,
+    frames: FramesOption = None,
+    decoded: DecodedOption = 1,
+    repeats: Annotated[int, typer.Option(min=1, max=100, help="Runs per time; the median counts.")] = 1,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Time one segment stage by stage: reference, conditions, all steps with guidance, decoding.
+
+    A short run before it warms up. On a CUDA device each stage says how much of its memory it took.
+
+    \b
+    Examples:
+      cyberhost evaluate segment --system cyberhost --dtype fp16 --dtype bf16 --device cuda
+      cyberhost evaluate segment --checkpoint echomimic-v2.safetensors --device cuda
+      cyberhost evaluate segment --system cyberhost-tiny --dtype fp32 --device cpu --steps 2
+    """
+    chosen = chosen_system(system, checkpoint)
+    from ..metrics.device_clock import usable_device  # here and not above: torch takes seconds
+    from ..metrics.random_inputs import Size
+    from ..metrics.segment_speed import DTYPES, SegmentConfig, measure_segment
+
+    config = SegmentConfig(
+        size=Size.of(chosen.spec, height=height, width=width, frames=frames),
+        device=usable_device(device),
+        steps=steps or chosen.spec.schedule.steps,
+        decoded_frames=decoded,
+        repeats=repeats,
+    )
+    names = dict.fromkeys(one.value for one in dtype or (Precision.FP16, Precision.BF16))
+    with progress_bars(quiet=quiet) as on_progress:
+        report = measure_segment(
+            chosen.spec,
+            chosen.autoencoder,
+            config=config,
+            dtypes={name: DTYPES[name] for name in names},
+            checkpoint_path=checkpoint,
+            on_progress=on_progress,
+        )
     typer.echo(report.to_json() if as_json else report.to_text())

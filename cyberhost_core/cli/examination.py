@@ -16,7 +16,7 @@ import av.codec
 from av.error import FFmpegError
 
 from .. import bundled
-from ..errors import CheckpointError
+from ..errors import CheckpointError, CyberHostError
 
 OLDEST_PYTHON = (3, 11)
 DEMO_DISK_MB = 100
@@ -58,6 +58,7 @@ class Examination:
     """Hold everything that was found.
 
     Units:    extras: extra -> package -> version; bundled: file -> "bytes", "sha256"; None: absent.
+              onnx: what really runs an ONNX network here, tried with a bundled one, or why none runs;
               problems: one sentence each, and only about what keeps the demo from running
     """
 
@@ -67,6 +68,7 @@ class Examination:
     extras: dict[str, dict[str, str | None]]
     bundled: dict[str, dict[str, int | str] | None]
     codecs: dict[str, bool]
+    onnx: str
     espeak_ng: str | None
     disk_free_mb: int
     problems: list[str]
@@ -89,6 +91,7 @@ def examine() -> Examination:
         extras=extras,
         bundled=files,
         codecs=codecs,
+        onnx=_onnx(),
         espeak_ng=shutil.which("espeak-ng"),
         disk_free_mb=disk_free_mb,
         problems=[
@@ -121,6 +124,14 @@ def _torch() -> tuple[str | None, list[str]]:
     if torch.backends.mps.is_available():
         devices.append("mps")
     return torch.__version__, devices
+
+
+def _onnx() -> str:
+    try:
+        network = importlib.import_module("..perception.onnx_session", __package__)
+        return network.OnnxNetwork(bundled.POSE_DETECTOR, purpose="Pose detection").runs_on
+    except (ImportError, CyberHostError) as error:
+        return f"none: {error}"
 
 
 def _version(package: str, module: str) -> str | None:

@@ -14,10 +14,12 @@ import traceback
 import typer
 
 from ..errors import Cancelled, CyberHostError
+from .convert import convert
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
 from .generate import generate
+from .memory import memory
 from .parameters import parameters
 from .prepare import prepare
 from .train import train
@@ -37,6 +39,8 @@ app.command()(demo)
 app.command()(generate)
 app.command()(doctor)
 app.command()(parameters)
+app.command()(memory)
+app.add_typer(convert)
 app.add_typer(evaluate)
 app.add_typer(prepare)
 app.add_typer(train)

@@ -44,7 +44,9 @@ def draw_skeleton(pose: Pose, *, parts: Collection[Part] = ALL_PARTS) -> torch.T
     Raises:   ConfigError: a part that is not body, hands or face
     Source:   CyberHost (ICLR 2025) section 3.3 "Pose-aligned Reference Feature", section 4.2, appendix E
     Reads:    "skeleton map" names no style; we take OpenPose's colours, as DWPose and the public peers do
-    Departs:  a limb is a capsule, not OpenPose's ellipse: it keeps its width in a small picture
+    Departs:  a limb is a capsule, not OpenPose's ellipse: it keeps its width in a small picture. Edges are
+              soft, and at 512 px the bones of a hand are 2 px wide, where DWPose's "thickness 2" makes 3.
+              Colours, order, discs and what is joined to what are DWPose's
     """
     return draw_skeleton_on(torch.zeros(1, 3, pose.height, pose.width), pose, parts=parts)
 
@@ -75,6 +77,19 @@ def draw_skeleton_on(
         raise ConfigError(
             f"The skeleton has no part named {sorted(unknown)[0]!r}; choose from {', '.join(ALL_PARTS)}."
         )
+    canvas = canvas_of(pictures_FCHW, pose)
+    for part in ALL_PARTS:
+        if part in parts:
+            _LAYERS[part](canvas, pose)
+    return channels_first(canvas)
+
+
+def canvas_of(pictures_FCHW: torch.Tensor, pose: Pose) -> np.ndarray:
+    """Copy the pictures that a pose is to be painted on, one per frame.
+
+    Shapes:   pictures_FCHW (F or 1, 3, H, W); result (F, H, W, 3) float32
+    Raises:   ConfigError: pictures of another size or number than the pose's
+    """
     count, (height, width) = len(pictures_FCHW), pictures_FCHW.shape[-2:]
     if (height, width) != (pose.height, pose.width):
         raise ConfigError(
@@ -87,29 +102,24 @@ def draw_skeleton_on(
             "frame."
         )
     pictures_FYXC = pictures_FCHW.detach().cpu().float().permute(0, 2, 3, 1).numpy()
-    canvas = np.repeat(pictures_FYXC, len(pose) // count, axis=0)  # always a copy: it is painted on
-    for part in ALL_PARTS:
-        if part in parts:
-            _LAYERS[part](canvas, pose)
-    return _channels_first(canvas)
+    return np.repeat(pictures_FYXC, len(pose) // count, axis=0)  # always a copy: it is painted on
 
 
-def _channels_first(canvas_FYXC: np.ndarray) -> torch.Tensor:
+def channels_first(canvas_FYXC: np.ndarray) -> torch.Tensor:
+    """Give a painted canvas as maps, (F, 3, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(canvas_FYXC.transpose(0, 3, 1, 2)))
 
 
 def _paint_body(canvas: np.ndarray, pose: Pose) -> None:
-    hues = _hues(18)
-    paint(
-        canvas, _lines(pose.body_FKC, BODY_LIMBS, colours=hues[:17] * _LIMB_SHADE, radius=_px(pose, _LIMB_PX))
-    )
-    paint(canvas, _dots(pose.body_FKC, colours=hues, radius=_px(pose, _JOINT_PX)))
+    palette, limb_px = hues(18), _px(pose, _LIMB_PX)
+    paint(canvas, _lines(pose.body_FKC, BODY_LIMBS, colours=palette[:17] * _LIMB_SHADE, radius=limb_px))
+    paint(canvas, _dots(pose.body_FKC, colours=palette, radius=_px(pose, _JOINT_PX)))
 
 
 def _paint_hands(canvas: np.ndarray, pose: Pose) -> None:
     blue = np.tile(np.array([0.0, 0.0, 1.0], dtype=np.float32), (21, 1))
     for hand_FKC in (pose.left_hand_FKC, pose.right_hand_FKC):
-        paint(canvas, _lines(hand_FKC, HAND_BONES, colours=_hues(20), radius=_px(pose, _BONE_PX)))
+        paint(canvas, _lines(hand_FKC, HAND_BONES, colours=hues(20), radius=_px(pose, _BONE_PX)))
         paint(canvas, _dots(hand_FKC, colours=blue, radius=_px(pose, _HAND_JOINT_PX)))
 
 
@@ -128,7 +138,7 @@ def _px(pose: Pose, size_at_512: float) -> float:
     return max(size_at_512 * min(pose.height, pose.width) / _DRAWN_AT_PX, _THINNEST_PX)
 
 
-def _hues(count: int) -> np.ndarray:
+def hues(count: int) -> np.ndarray:
     """Colours evenly around the circle: OpenPose's palette (18) and that of the hand bones (20)."""
     return np.array(
         [colorsys.hsv_to_rgb(index / count, 1.0, 1.0) for index in range(count)], dtype=np.float32

@@ -9,11 +9,11 @@ import torch
 
 from ..diffusion.guidance import Guidance
 from ..systems.encoders import Reference
-from ..systems.model import SystemModel
 from ..systems.long_video import sample_video
+from ..systems.model import SystemModel
 from ..systems.sampling import SamplingOptions
-from ..systems.track import Track
 from ..systems.spec import AudioSpec, SystemSpec
+from ..systems.track import Track
 from .timing import SpeedRow, median_seconds
 
 SHORT_STEPS = 4  # enough to time a step, and little to wait for

@@ -17,6 +17,9 @@ class Network(Protocol):
 
     path: Path
 
+    @property
+    def runs_on(self) -> str: ...
+
     def require_input(self, shape: tuple[int, ...]) -> None: ...
 
     def batch_size(self, most: int) -> int: ...

@@ -36,6 +36,11 @@ class PoseDetector:
         self._network = open_network(network_path, purpose="Pose detection")
         self._network.require_input((3, INPUT_HEIGHT, INPUT_WIDTH))
 
+    @property
+    def runs_on(self) -> str:
+        """Say what runs the network."""
+        return self._network.runs_on
+
     def detect(
         self, images_FYXC: np.ndarray, *, box: np.ndarray | None = None, padding: float = BOX_PADDING
     ) -> Pose:

@@ -13,22 +13,21 @@ on 20 s at a time with 5 s of context on both sides.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
-from ..errors import AudioError
+from ..conditions.audio_windows import STEPS_PER_SEC
+from .checked_wave import at_least, checked_wave
+from .recorded import recorded
 from .wav2vec_file import build_wav2vec, read_wav2vec_folder
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2Model
 
-STEPS_PER_SEC = 50
 _CONV_STEPS = 100  # 2 s; the first convolution makes 512 channels at 3200 Hz, 13 MB
 _VARIANCE_FLOOR = 1e-7  # wav2vec2's feature extractor
 
@@ -47,10 +46,9 @@ class SpeechFeatures:
         chunk_secs: float = 20.0,
         context_secs: float = 5.0,
     ) -> None:
-        self._model: Any = model.eval()
+        self.model: Any = model.eval()
         self._do_normalize = do_normalize
-        self._chunk = max(1, round(chunk_secs * STEPS_PER_SEC))
-        self._context = round(context_secs * STEPS_PER_SEC)
+        self._chunk_secs, self._context_secs = chunk_secs, context_secs
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Tensor], config: dict[str, Any]) -> "SpeechFeatures":
@@ -73,7 +71,7 @@ class SpeechFeatures:
     @property
     def size(self) -> int:
         """Length of one step's vector: (layers + 2) x hidden size; 10752 for wav2vec2-base."""
-        return (self._model.config.num_hidden_layers + 2) * self._model.config.hidden_size
+        return (self.model.config.num_hidden_layers + 2) * self.model.config.hidden_size
 
     def extract(self, wave_T: np.ndarray | Tensor) -> Tensor:
         """Describe a whole sound.
@@ -90,20 +88,36 @@ class SpeechFeatures:
     @torch.no_grad()
     def extract_chunks(self, wave_T: np.ndarray | Tensor) -> Iterator[Tensor]:
         """Describe a sound piece by piece: the same steps as `extract`, never all in memory."""
-        wave = _checked(wave_T)
-        layers: list[Any] = list(self._model.feature_extractor.conv_layers)
+        heard, steps = self.convolve(wave_T)
+        for states in self.transform(heard, steps=steps, rate_hz=STEPS_PER_SEC):
+            yield torch.cat(states, dim=-1).float().cpu()
+
+    def convolve(self, wave_T: np.ndarray | Tensor) -> tuple[Iterator[Tensor], int]:
+        """Run the convolutional part: pieces of (up to 100, C), and how many steps they are in all."""
+        wave = checked_wave(wave_T)
+        layers: list[Any] = list(self.model.feature_extractor.conv_layers)
         stride, field = _field(layers)
         prepare = self._prepare(wave)
-        wave = pad(wave, (0, max(field - len(wave), 0)))
+        wave = at_least(wave, field)
         steps = (len(wave) - field) // stride + 1
-        chunk = steps if steps <= self._chunk + 2 * self._context else self._chunk
-        heard = _convolve(layers, wave, steps=steps, prepare=prepare)
-        for heard_TD, inner in _with_context(heard, steps=steps, chunk=chunk, context=self._context):
-            yield self._encode(heard_TD)[inner].float().cpu()
+        return _convolve(layers, wave, steps=steps, prepare=prepare), steps
+
+    @torch.no_grad()
+    def transform(self, heard: Iterator[Tensor], *, steps: int, rate_hz: float) -> Iterator[list[Tensor]]:
+        """Run the transformer over what the convolutions heard, a chunk at a time.
+
+        Shapes:   heard, in order, (T_i, C) each, `steps` in all; yields L + 2 states of (chunk, D): the input
+                  of the first layer, the output of each, and the encoder's own output
+        Units:    rate_hz steps per second
+        """
+        kept, context = max(1, round(self._chunk_secs * rate_hz)), round(self._context_secs * rate_hz)
+        chunk = steps if steps <= kept + 2 * context else kept
+        for heard_TD, inner in _with_context(heard, steps=steps, chunk=chunk, context=context):
+            yield [state_BTD[0, inner] for state_BTD in self._encode(heard_TD)]
 
     def _prepare(self, wave: Tensor) -> Callable[[Tensor], Tensor]:
         """Build what a piece of this sound goes through: normalised by the whole, moved to the network."""
-        like = next(self._model.parameters())
+        like = next(self.model.parameters())
         mean, deviation = wave.mean(), torch.sqrt(wave.var(correction=0) + _VARIANCE_FLOOR)
 
         def prepare(piece: Tensor) -> Tensor:
@@ -111,26 +125,11 @@ class SpeechFeatures:
 
         return prepare
 
-    def _encode(self, heard_TD: Tensor) -> Tensor:
-        projected, _ = self._model.feature_projection(heard_TD[None])
-        with _recorded(self._model.encoder.layers) as hidden_states:
-            last = self._model.encoder(projected).last_hidden_state
-        return torch.cat([*hidden_states, last], dim=-1)[0]
-
-
-def _checked(wave_T: np.ndarray | Tensor) -> Tensor:
-    wave = torch.as_tensor(wave_T, dtype=torch.float32)
-    if wave.ndim != 1 or not len(wave):
-        raise AudioError(
-            f"The sound has shape {list(wave.shape)}, one channel of at least one sample was expected; "
-            "mix it down to mono and check that the file is not empty."
-        )
-    # min and max carry NaN and infinity through, without a mask as long as the sound
-    if not (wave.min().isfinite() and wave.max().isfinite()):
-        raise AudioError(
-            "The sound holds values that are not finite, samples in -1..1 were expected; export it again."
-        )
-    return wave
+    def _encode(self, heard_TD: Tensor) -> list[Tensor]:
+        projected, _ = self.model.feature_projection(heard_TD[None])
+        with recorded(self.model.encoder.layers) as states:
+            last = self.model.encoder(projected).last_hidden_state
+        return [*states, last]
 
 
 def _convolve(
@@ -202,25 +201,3 @@ def _first_layer(layer: Any, wave_T: Tensor, moments: tuple[Tensor, Tensor] | No
     scale = norm.weight / torch.sqrt(variance + norm.eps).to(norm.weight)
     shift = norm.bias - mean.to(norm.bias) * scale
     return layer.activation(layer.conv(wave_T[None, None]) * scale[:, None] + shift[:, None])
-
-
-@contextmanager
-def _recorded(layers: nn.ModuleList) -> Iterator[list[Tensor]]:
-    """Collect the input of the first layer and the output of each.
-
-    Hooks, because transformers' own `output_hidden_states` belongs to the whole model, whose convolutions
-    would run again, and because its last entry changed between versions.
-    """
-    states: list[Tensor] = []
-    handles = [layers[0].register_forward_pre_hook(lambda _, inputs: states.append(inputs[0]))]
-    for layer in layers:
-        handles.append(layer.register_forward_hook(lambda _, __, output: states.append(_tensor(output))))
-    try:
-        yield states
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _tensor(output: Tensor | tuple[Tensor, ...]) -> Tensor:
-    return output[0] if isinstance(output, tuple) else output

@@ -55,6 +55,11 @@ class TorchNetwork:
             ) from error
         self._network = network.requires_grad_(False)
 
+    @property
+    def runs_on(self) -> str:
+        """Say what runs the network."""
+        return "torch, CPU"
+
     def require_input(self, shape: tuple[int, ...]) -> None:
         """Check the input's shape after the batch axis."""
         if shape != self._input_shape:

@@ -1,12 +1,12 @@
 """Read wav2vec2 weights: a state dict with its configuration, or a downloaded Hugging Face folder."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..errors import CheckpointError, require_extra
+from ..errors import require_extra
+from .hugging_face import fill_network, read_folder, read_json
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2Model
@@ -28,19 +28,8 @@ def build_wav2vec(state: dict[str, Tensor], config: dict[str, Any]) -> "Wav2Vec2
     model = Wav2Vec2Model(Wav2Vec2Config.from_dict(_without_masking(config)))
     weights = {name.removeprefix(_PREFIX): weight.float() for name, weight in state.items()}
     weights = {name: weight for name, weight in weights.items() if not name.startswith(_TRAINING_ONLY)}
-    try:
-        missing, left_over = model.load_state_dict(weights, strict=False)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"The wav2vec2 weights do not fit their configuration ({str(error).splitlines()[-1].strip()}); "
-            "use the config.json that belongs to the weights."
-        ) from error
-    if missing or left_over:
-        raise CheckpointError(
-            f"The wav2vec2 weights do not fit their configuration: {len(missing)} missing, {len(left_over)} "
-            f"unknown, first {[*missing, *left_over][0]!r}; use the config.json that belongs to the weights."
-        )
-    return model.eval().requires_grad_(False)
+    fill_network(model, weights, network="wav2vec2")
+    return model
 
 
 def read_wav2vec_folder(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -48,23 +37,9 @@ def read_wav2vec_folder(folder: str | Path) -> tuple[dict[str, Tensor], dict[str
 
     Raises:   CheckpointError: config.json or model.safetensors is missing or unreadable
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    folder = Path(folder)
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise CheckpointError(
-            f"There is no file {weights}; a wav2vec2 folder with config.json and model.safetensors was "
-            "expected (older folders hold only pytorch_model.bin: download the safetensors version)."
-        )
-    config = _read_json(folder / "config.json")
-    preprocessor = folder / "preprocessor_config.json"
-    extra = _read_json(preprocessor) if preprocessor.is_file() else {}
-    try:
-        state = load_file(weights)
-    except SafetensorError as error:
-        raise CheckpointError(f"The file {weights} is damaged ({error}); download it again.") from error
+    preprocessor = Path(folder) / "preprocessor_config.json"
+    state, config = read_folder(folder, network="wav2vec2")
+    extra = read_json(preprocessor, network="wav2vec2") if preprocessor.is_file() else {}
     do_normalize = extra.get("do_normalize", config.get("do_normalize", True))
     return state, {**config, "do_normalize": do_normalize}
 
@@ -73,13 +48,3 @@ def _without_masking(config: dict[str, Any]) -> dict[str, Any]:
     """Masking is a training trick with a weight of its own; without it that weight is not expected."""
     plain = {key: value for key, value in config.items() if key != "do_normalize"}
     return {**plain, "mask_time_prob": 0.0, "mask_feature_prob": 0.0}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"The file {path} cannot be read ({error}); the JSON file of the wav2vec2 download was expected; "
-            "download it again."
-        ) from error

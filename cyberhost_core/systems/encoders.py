@@ -10,6 +10,7 @@ movement map, hand clarity, face masks ----------------+
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,9 @@ from ..backbone.reference_net import ReferenceNet
 from ..backbone.region_attention import RegionAttentionConfig
 from ..diffusion.guidance import PassName
 from .spec import LongVideoSpec, SystemSpec
+
+if TYPE_CHECKING:
+    from ..backbone.audio_projection import AudioProjection
 
 _NOTHING = torch.empty(0)
 _WITHOUT, _WITH = 0, 1  # the pass without the reference comes first in a joined batch
@@ -118,7 +122,7 @@ class Encoders(nn.Module):
         self.clarity_embedding = spec.clarity and ClarityEmbedding(
             unet.embedding_dim, unit=spec.clarity.unit, ops=ops
         )
-        self.audio_projection = audio and audio.projection.build(
+        self.audio_projection: AudioProjection | None = audio and audio.projection.build(
             audio.feature_dim, audio.token_dim, window=audio.window, ops=ops
         )
         self.image_projection = (

@@ -96,6 +96,16 @@ class SlidingWindowsSpec(Config):
     overlap: int = 3
     rotating: bool = True
 
+    @property
+    def kept(self) -> int:
+        """New frames per window, as a segment of a chain keeps them."""
+        return self.frames - self.overlap
+
+    @property
+    def motion_frames(self) -> int:
+        """None: windows overlap instead."""
+        return 0
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if not 0 <= self.overlap < self.frames:
@@ -109,7 +119,8 @@ class SystemSpec(Config):
     The movement map box at inference is a fraction of the picture's width and height (section 3.3: "of fixed
     size"). latent_scale: latents are the autoencoder's times this. any_size: pictures may have any size that
     is a multiple of 64; else height and width are the only one. noise_limit: starting noise is clamped.
-    null_keeps_map: the guidance pass without the reference still sees the map.
+    null_keeps_map: the guidance pass without the reference still sees the map. map_kind: what was drawn on
+    the maps that it was trained with.
     """
 
     name: str
@@ -126,6 +137,7 @@ class SystemSpec(Config):
     schedule: ScheduleSpec = ScheduleSpec()
     long_video: LongVideoSpec | SlidingWindowsSpec = LongVideoSpec()
     null_keeps_map: bool = True
+    map_kind: Literal["movement", "hands", "face_box", "skeleton"] = "movement"
     noise_limit: float | None = None
     reference_scale: float = 2.5
     audio_scale: float = 4.5

@@ -43,7 +43,7 @@ def require_wanted(spec: SystemSpec, given: Mapping[Want, bool], *, where: Mappi
     Raises:   ConfigError: something that the system needs is missing
     """
     asked = wants(spec)
-    missing = [want for want, is_given in given.items() if want in asked and not is_given]
+    missing: list[Want] = [want for want, is_given in given.items() if want in asked and not is_given]
     if missing:
         raise ConfigError(f"'{spec.name}' needs {_NAMES[missing[0]]}, which is missing: {where[missing[0]]}.")
     return [_NAMES[want] for want, is_given in given.items() if is_given and want not in asked]

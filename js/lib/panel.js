@@ -1,4 +1,9 @@
-/** A panel on a node: a picture to draw on and a bar below. DOM only, so it works in both renderers. */
+/**
+ * A panel on a node: a picture to draw on and a bar below. DOM only, so it works in both renderers.
+ *
+ * Frontend 1.27 (ComfyUI 0.3.64) shows no DOM widget of anyone in its new renderer, a hidden setting then: there the
+ * plain widgets above do alone what the panel does.
+ */
 
 const MARGIN_PX = 10; // the classic renderer leaves this much free on every side of a DOM widget
 

@@ -1,33 +1,34 @@
 """The speech encoder inside a checkpoint as ComfyUI's AUDIO_ENCODER.
 
-Native nodes ask it for `encode_audio`; our own node takes `speech`, which describes a sound piece by piece
-and so keeps memory flat. Both give the same numbers.
+Our own node takes `ears`, which hear as the checkpoint was trained, piece by piece, and so keep memory flat.
+Native nodes ask for `encode_audio`: plain wav2vec2, whatever the ears make of it.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import comfy.model_management as management
 import comfy.model_patcher
 import torch
 from torch import Tensor, nn
 
+from ...cyberhost_core.errors import ConfigError
+from ...cyberhost_core.perception.hearing import Hearing, load_hearing
 from ...cyberhost_core.perception.speech import SpeechFeatures
-from ...cyberhost_core.perception.wav2vec_file import build_wav2vec
 from ...cyberhost_core.units import SPEECH_RATE_HZ
 
-if TYPE_CHECKING:
-    from transformers import Wav2Vec2Model
 
+def audio_encoder(
+    state: Mapping[str, Tensor], config: Mapping[str, Any], *, hearing: str = "wav2vec2"
+) -> "SpeechEncoder":
+    """Build the encoder from a checkpoint's speech network and its Hugging Face configuration.
 
-def audio_encoder(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> "SpeechEncoder":
-    """Build the encoder from a checkpoint's wav2vec2 weights and their Hugging Face configuration.
+    hearing: how the checkpoint's system hears, in AudioSpec's words
 
-    Raises:   CheckpointError: the weights do not fit the configuration
+    Raises:   CheckpointError: a network of another kind, or weights that do not fit the configuration
+              ConfigError: no such hearing
     """
-    return SpeechEncoder(
-        build_wav2vec(dict(state), dict(config)), do_normalize=config.get("do_normalize", True)
-    )
+    return SpeechEncoder(load_hearing(hearing, state, config), hearing=hearing)
 
 
 class SpeechEncoder:
@@ -35,16 +36,16 @@ class SpeechEncoder:
 
     model_sample_rate = SPEECH_RATE_HZ
 
-    def __init__(self, model: "Wav2Vec2Model", *, do_normalize: bool) -> None:
-        self.model: Any = model
-        self.speech = SpeechFeatures(model, do_normalize=do_normalize)
+    def __init__(self, ears: Hearing, *, hearing: str) -> None:
+        self.ears, self.hearing = ears, hearing
+        self.model: Any = ears.speech.model
         self.dtype = torch.float32
         self.load_device = management.text_encoder_device()
         # The plain patcher also where ComfyUI loads dynamically: that needs layers of its own, which
         # transformers does not build.
         # In a list, because the patcher sets `device`, which is read-only on a model of transformers.
         self.patcher = comfy.model_patcher.ModelPatcher(
-            nn.ModuleList([model]),
+            nn.ModuleList([self.model]),
             load_device=self.load_device,
             offload_device=management.text_encoder_offload_device(),
         )
@@ -59,20 +60,27 @@ class SpeechEncoder:
         return self
 
     def encode_audio(self, audio: Tensor, sample_rate: int) -> dict[str, Any]:
-        """Describe sounds as ComfyUI's encoder does.
+        """Describe sounds as ComfyUI's wav2vec2 does.
 
         Shapes:   audio (B, C, T); encoded_audio (B, steps, D); encoded_audio_all_layers: the input of every
                   layer, then the last output, (B, steps, D) each; audio_samples: T at 16 kHz
         Raises:   AudioError: empty, NaN, or a rate or channels that no recording has
+                  ConfigError: this checkpoint hears with another network
         """
         from ..audio import sound_from_audio
 
+        speech = self.ears.speech
+        if not isinstance(speech, SpeechFeatures):
+            raise ConfigError(
+                f"The checkpoint's hearing is '{self.hearing}', but native nodes were made for wav2vec2; "
+                "connect its audio_encoder to Wav2Vec Audio Features, which hears as the checkpoint does."
+            )
         self.load()
         waves = [
             sound_from_audio({"waveform": wave[None], "sample_rate": sample_rate}).speech_T()
             for wave in audio
         ]
-        states_BLS = torch.stack([self.speech.extract(wave_T) for wave_T in waves])
+        states_BLS = torch.stack([speech.extract(wave_T) for wave_T in waves])
         states = states_BLS.split(self.model.config.hidden_size, dim=-1)
         return {
             "encoded_audio": states[-1],

@@ -4,20 +4,27 @@ The host runs the passes of one step together, apart, or in any order, as memory
 same numbers, because every pass brings its own rows and says which.
 """
 
+from dataclasses import replace
+
 import comfy.conds
 
-from ...cyberhost_core.backbone.conditions import Conditions, join
+from ...cyberhost_core.backbone.conditions import Conditions, Memo, join
+from ...cyberhost_core.diffusion.guidance import PassName
+
+Memos = dict[tuple[PassName, ...], Memo]
 
 
 class CondPass(comfy.conds.CONDRegular):
     """Hold one pass's conditions for one sampling run.
 
     What the layers compute once per segment lies in the Conditions; those of passes that ran together are
-    kept with the first of them, so that the next step finds them again.
+    kept with the first of them, so that the next step finds them again. memos: what layers compute once per
+    reference, by the passes that ran together; windows of one video are given the same.
     """
 
-    def __init__(self, cond: Conditions) -> None:
+    def __init__(self, cond: Conditions, name: PassName, memos: Memos) -> None:
         super().__init__(cond)
+        self._name, self._memos = name, memos
         self._joined: dict[tuple[int, ...], Conditions] = {}
 
     def process_cond(self, **_: object) -> "CondPass":
@@ -28,11 +35,11 @@ class CondPass(comfy.conds.CONDRegular):
         return mine.frames == others.frames and mine.map_NCHW.device == others.map_NCHW.device
 
     def concat(self, others: "list[CondPass]") -> Conditions:
-        if not others:
-            return self.cond
         key = tuple(id(other) for other in others)
         if key not in self._joined:
-            self._joined[key] = join([self.cond, *(other.cond for other in others)])
+            names = (self._name, *(other._name for other in others))
+            joined = join([self.cond, *(other.cond for other in others)]) if others else self.cond
+            self._joined[key] = replace(joined, clip_memo=self._memos.setdefault(names, {}))
         return self._joined[key]
 
     def size(self) -> list[int]:

@@ -11,8 +11,10 @@ import comfy.ops
 import torch
 from torch import Tensor, nn
 
-from ...cyberhost_core.checkpoints.file import StoredCheckpoint, fill, open_checkpoint
-from ...cyberhost_core.systems.model import Encoders
+from ...cyberhost_core.backbone.unet import UNet
+from ...cyberhost_core.checkpoints.building import planned, require_fit
+from ...cyberhost_core.checkpoints.file import StoredCheckpoint, open_checkpoint
+from ...cyberhost_core.systems.encoders import Encoders
 from ..types import Parts
 from .audio_encoder import audio_encoder
 from .model import CyberHostModel, HostConfig
@@ -81,7 +83,8 @@ def _denoiser(
     config = HostConfig(stored.spec, stored.training.get("preview"))
     config.set_inference_dtype(dtype, cast)
     model = CyberHostModel(config, spec=stored.spec, identity=identity)
-    return _patched(model, model.diffusion_model, state, path=stored.path)
+    plan = planned(lambda ops: UNet(stored.spec.unet, ops=ops))
+    return _filled(model, model.diffusion_model, state, plan=plan, dtype=dtype, path=stored.path)
 
 
 def _encoders(
@@ -89,14 +92,40 @@ def _encoders(
 ) -> Any:
     operations = comfy.ops.pick_operations(dtype, cast)
     encoders = Encoders(stored.spec, ops=host_ops(operations, dtype=dtype, device=None))
-    return _patched(encoders, encoders, state, path=stored.path)
+    plan = planned(lambda ops: Encoders(stored.spec, ops=ops))
+    return _filled(encoders, encoders, state, plan=plan, dtype=dtype, path=stored.path)
 
 
-def _patched(model: nn.Module, filled: nn.Module, state: dict[str, Tensor], *, path: Path) -> Any:
+def _filled(
+    model: nn.Module,
+    part: nn.Module,
+    state: dict[str, Tensor],
+    *,
+    plan: nn.Module,
+    dtype: torch.dtype,
+    path: Path,
+) -> Any:
+    """Patch a model and give the layers of its part their weights, each in the layer's own precision.
+
+    Where the host loads dynamically, weights that are stored in that precision stay in the file, as its own
+    do, and some layers have none before and keep the type of what they are given. So names and shapes are
+    checked on `plan`, the same part of plain layers.
+
+    Raises:   CheckpointError: names or shapes are not the part's
+    """
+    require_fit(plan, state, path=path)
+    patcher = _patched(model)
+    copied = not (hasattr(patcher, "is_dynamic") and patcher.is_dynamic())
+    built = {key: value.dtype for key, value in part.state_dict().items()}
+    weights = {key: value.to(built.get(key, dtype), copy=copied) for key, value in state.items()}
+    part.load_state_dict(weights, assign=True)
+    part.eval().requires_grad_(False)
+    return patcher
+
+
+def _patched(model: nn.Module) -> Any:
     # Looked up now: main.py may have replaced it by the patcher with dynamic VRAM after this was imported.
     patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
-    patcher = patcher_class(
+    return patcher_class(
         model, load_device=management.get_torch_device(), offload_device=management.unet_offload_device()
     )
-    fill(filled, state, path=path)
-    return patcher

@@ -1,14 +1,15 @@
-"""Sample a track of any length with the host's noise, sampler and sigmas, segment by segment.
+"""Sample a track of any length with the host's noise, sampler and sigmas.
 
-    noise of the segment's absolute frames -> guider -> latents
-    the last kept latents -> ReferenceNet -> motion frames of the next segment
+    chain     noise of the segment's absolute frames -> guider -> latents
+              the last kept latents -> ReferenceNet -> motion frames of the next segment
+    windows   noise of all frames -> guider that cuts every step into windows -> latents
 
-The same chain as the core's sample_video, whose docstring has the source.
+The same strategies as the core's long_video, whose docstring has the source.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import comfy.model_management as management
 import comfy.utils
@@ -16,8 +17,13 @@ import torch
 from torch import Tensor
 
 from ...cyberhost_core.errors import CyberHostError
+from ...cyberhost_core.systems.encoders import Motion
+from ...cyberhost_core.systems.long_video import opening_frames
+from ...cyberhost_core.systems.spec import LongVideoSpec, SlidingWindowsSpec
+from ...cyberhost_core.systems.track import NO_MOTION
 from .guider import DualGuider, step_callback
 from .passage import KEY, Passage, passage_of
+from .windows import WindowGuider
 
 _NOISE_BLOCK = 512  # frames drawn at once: the host draws every frame before the wanted one again
 
@@ -34,67 +40,88 @@ class HostSampling:
 
 
 def sample_track(model: Any, *, full: list, reference: list, null: list, sampling: HostSampling) -> Tensor:
-    """Sample every frame of the track.
+    """Sample every frame of the track, by the strategy that its system names.
 
     Shapes:   returns (F, C, h, w) on the host's intermediate device
     Raises:   CyberHostError: conditionings that are not three passes of one track; latents that are not
               numbers, with the segment named
     """
-    passages = [passage_of(conditioning) for conditioning in (full, reference, null)]
+    conditionings = [full, reference, null]
+    passages = [passage_of(conditioning) for conditioning in conditionings]
     _require_one_track(passages)
-    first = passages[0]
+    is_windowed = isinstance(passages[0].parts.spec.long_video, SlidingWindowsSpec)
+    strategy = _windowed if is_windowed else _chained
+    latents = strategy(model, conditionings, passages[0], sampling=sampling)
+    return latents.to(management.intermediate_device())
+
+
+def _windowed(model: Any, conditionings: list[list], first: Passage, *, sampling: HostSampling) -> Tensor:
+    long = cast("SlidingWindowsSpec", first.parts.spec.long_video)
+    frames, steps = len(first.track), max(1, len(sampling.sigmas) - 1)
+    bar = comfy.utils.ProgressBar(steps)
+    guider = WindowGuider(model)
+    guider.set_windows(long)
+    latents = _sample(
+        guider,
+        model,
+        [_as(conditioning, lambda passage: passage.whole()) for conditioning in conditionings],
+        _Noise(sampling.noise, first)(range(frames)),
+        sampling=sampling,
+        report=lambda done, preview: bar.update_absolute(done, steps, preview),
+    )
+    _require_numbers(latents, "")
+    return latents
+
+
+def _chained(model: Any, conditionings: list[list], first: Passage, *, sampling: HostSampling) -> Tensor:
     spec, frames = first.parts.spec, len(first.track)
-    long = spec.long_video
-    shape = (spec.unet.latent_channels, first.bank.height // 8, first.bank.width // 8)
+    long = cast("LongVideoSpec", spec.long_video)
     segments = -(-frames // long.kept)
     steps = max(1, len(sampling.sigmas) - 1)
     bar = comfy.utils.ProgressBar(segments * steps)
-    noise = _Noise(sampling.noise, shape)
+    noise = _Noise(sampling.noise, first)
     pieces: list[Tensor] = []
-    past = torch.zeros(0, *shape)
+    past = opening_frames(long, first.bank.reference) / spec.latent_scale
     for number in range(segments):
-        pinned = past[len(past) - min(long.pinned, len(past)) :]
+        pinned = past[len(past) - min(long.pinned, len(past)) :] if number else past[:0]
         start = number * long.kept - len(pinned)
         motion = _motion(first, past[: len(past) - len(pinned)][-long.motion_frames :])
 
         def report(done: int, preview: Any, number: int = number) -> None:
             bar.update_absolute(number * steps + done, segments * steps, preview)
 
-        latents = _sample_segment(
+        latents = _sample(
+            DualGuider(model),
             model,
-            [_moved(conditioning, start, motion) for conditioning in (full, reference, null)],
+            [_at(conditioning, start, motion) for conditioning in conditionings],
             noise(range(start, start + long.frames)),
             sampling=sampling,
-            pinned_PCHW=pinned,
             report=report,
+            pinned_PCHW=pinned,
         )
-        if not torch.isfinite(latents).all():
-            raise CyberHostError(
-                f"Sampling gave values that are not numbers in segment {number + 1} of {segments}; try "
-                "another sampler or scheduler, or start ComfyUI with --fp32-unet."
-            )
+        _require_numbers(latents, f" in segment {number + 1} of {segments}")
         kept = latents[len(pinned) :][: min(long.kept, frames - number * long.kept)]
         pieces.append(kept)
         past = torch.cat([past, kept])[-(long.motion_frames + long.pinned) :]
-    return torch.cat(pieces).to(management.intermediate_device())
+    return torch.cat(pieces)
 
 
-def _sample_segment(
+def _sample(  # noqa: PLR0917 - read in the order in which they are made
+    guider: DualGuider,
     model: Any,
     conditionings: list[list],
     noise_FCHW: Tensor,
     *,
     sampling: HostSampling,
-    pinned_PCHW: Tensor,
     report: Callable[[int, Any], None],
+    pinned_PCHW: Tensor | None = None,
 ) -> Tensor:
-    guider = DualGuider(model)
     guider.set_passes(full=conditionings[0], reference=conditionings[1], null=conditionings[2])
     guider.set_scales(reference=sampling.reference_scale, audio=sampling.audio_scale)
     latents = torch.zeros_like(noise_FCHW)
-    latents[: len(pinned_PCHW)] = pinned_PCHW
     mask = None
-    if len(pinned_PCHW):
+    if pinned_PCHW is not None and len(pinned_PCHW):
+        latents[: len(pinned_PCHW)] = pinned_PCHW
         mask = torch.ones(len(latents), 1, *latents.shape[2:])
         mask[: len(pinned_PCHW)] = 0
     return guider.sample(
@@ -110,31 +137,48 @@ def _sample_segment(
 
 
 @torch.inference_mode()
-def _motion(passage: Passage, latents_MCHW: Tensor) -> dict[str, Tensor]:
+def _motion(passage: Passage, latents_MCHW: Tensor) -> Motion:
     """Read the motion frames with the ReferenceNet."""
     if not len(latents_MCHW):
-        return {}
+        return NO_MOTION
     patcher = passage.parts.encoders
     management.load_models_gpu([patcher])
-    weight = patcher.model.reference_net.conv_in.weight
-    latents = latents_MCHW[None].to(patcher.load_device, weight.dtype)
-    return patcher.model.encode_motion(latents)
+    dtype = patcher.model.reference_net.conv_in.weight.dtype
+    scaled = latents_MCHW[None] * passage.parts.spec.latent_scale
+    tokens_only = replace(passage.bank.reference, features={}, identity={})
+    reference = tokens_only.to(patcher.load_device, dtype)
+    return patcher.model.encode_motion(scaled.to(patcher.load_device, dtype), reference)
 
 
-def _moved(conditioning: list, start: int, motion: dict[str, Tensor]) -> list:
+def _at(conditioning: list, start: int, motion: Motion) -> list:
     """Copy a conditioning with its passage at a later segment."""
-    return [[cond, {**values, KEY: values[KEY].at(start, motion)}] for cond, values in conditioning]
+    return _as(conditioning, lambda passage: passage.at(start, motion))
+
+
+def _as(conditioning: list, change: Callable[[Passage], Passage]) -> list:
+    return [[cond, {**values, KEY: change(values[KEY])}] for cond, values in conditioning]
+
+
+def _require_numbers(latents_FCHW: Tensor, where: str) -> None:
+    if not torch.isfinite(latents_FCHW).all():
+        raise CyberHostError(
+            f"Sampling gave values that are not numbers{where}; try another sampler or scheduler, or start "
+            "ComfyUI with --fp32-unet."
+        )
 
 
 class _Noise:
-    """Ask a NOISE object for absolute frames, a block at a time."""
+    """Ask a NOISE object for absolute frames, a block at a time; clamped where the system asks."""
 
-    def __init__(self, source: Any, shape: tuple[int, int, int]) -> None:
-        self._source, self._shape = source, shape
+    def __init__(self, source: Any, passage: Passage) -> None:
+        spec, bank = passage.parts.spec, passage.bank
+        self._source, self._limit = source, spec.noise_limit
+        self._shape = (spec.unet.latent_channels, bank.height // 8, bank.width // 8)
         self._blocks: dict[int, Tensor] = {}
 
     def __call__(self, frames: range) -> Tensor:
-        return torch.stack([self._block(frame // _NOISE_BLOCK)[frame % _NOISE_BLOCK] for frame in frames])
+        drawn = torch.stack([self._block(frame // _NOISE_BLOCK)[frame % _NOISE_BLOCK] for frame in frames])
+        return drawn if self._limit is None else drawn.clamp(-self._limit, self._limit)
 
     def _block(self, number: int) -> Tensor:
         if number not in self._blocks:

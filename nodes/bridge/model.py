@@ -70,11 +70,14 @@ class CyberHostModel(comfy.model_base.BaseModel):
         passage = kwargs.get(KEY)
         if passage is not None:
             _require_same(passage, self.identity)
+        if passage is not None and not passage.is_whole:
             frames = kwargs["noise"].shape[0]
             out[KEY] = CondPass(
                 passage.conditions(
                     frames, device=kwargs["device"], dtype=self.manual_cast_dtype or self.get_dtype()
-                )
+                ),
+                passage.name,
+                {},
             )
         return out
 
@@ -86,7 +89,7 @@ class HostConfig(comfy.supported_models_base.BASE):
     memory_usage_factor = 2.0
 
     def __init__(self, spec: SystemSpec, preview: list[list[float]] | None) -> None:
-        self.latent_format = lambda: LatentFormat(spec.unet.latent_channels, preview)
+        self.latent_format = lambda: latent_format(spec, preview)
         super().__init__({"config": spec.unet})
 
 
@@ -97,6 +100,14 @@ class LatentFormat(comfy.latent_formats.LatentFormat):
         self.latent_channels = channels
         if preview:
             self.latent_rgb_factors, self.latent_rgb_factors_bias = preview[:-1], preview[-1]
+
+
+def latent_format(spec: SystemSpec, preview: list[list[float]] | None) -> comfy.latent_formats.LatentFormat:
+    """Stable Diffusion's own where the latents are its autoencoder's, so that all that knows them works."""
+    native = comfy.latent_formats.SD15()
+    if spec.latent_scale == native.scale_factor and spec.unet.latent_channels == native.latent_channels:
+        return native
+    return LatentFormat(spec.unet.latent_channels, preview)
 
 
 class _CleanSampling(comfy.model_sampling.ModelSamplingDiscrete, comfy.model_sampling.EPS):

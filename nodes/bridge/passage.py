@@ -4,28 +4,25 @@ CyberHost Conditions --> Passage("full" | "reference" | "null") --> sampler cuts
                                                                       --> conditions of its frames
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from ...cyberhost_core.backbone.conditions import Conditions
+from ...cyberhost_core.diffusion.guidance import PassName
 from ...cyberhost_core.errors import ConfigError
-from ...cyberhost_core.systems.model import Encoders, Reference
-from ...cyberhost_core.systems.sampling import Track
+from ...cyberhost_core.systems.encoders import Encoders, Motion
+from ...cyberhost_core.systems.track import NO_MOTION, Track
 from ..types import Parts, ReferenceBank
 
 KEY = "cyberhost"  # under which a cond's dictionary holds its passage
-PassName = Literal["full", "reference", "null"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Passage:
     """One pass: who (reference), what drives it (track), which of it this pass sees (name), from which frame.
 
-    motion: features of the motion frames, path -> (1, M, S, C); empty for a first segment
+    is_whole: the sampler cuts windows out of all frames itself
     """
 
     name: PassName
@@ -33,13 +30,17 @@ class Passage:
     bank: ReferenceBank
     track: Track
     start: int = 0
-    motion: Mapping[str, Tensor] = field(default_factory=dict)
+    motion: Motion = NO_MOTION
+    is_whole: bool = False
 
-    def at(self, start: int, motion: Mapping[str, Tensor]) -> "Passage":
+    def at(self, start: int, motion: Motion) -> "Passage":
         """Move to a later segment."""
         return replace(self, start=start, motion=motion)
 
-    @torch.inference_mode()
+    def whole(self) -> "Passage":
+        """Stand for all frames, of which windows will be asked for."""
+        return replace(self, is_whole=True)
+
     def conditions(self, frames: int, *, device: torch.device, dtype: torch.dtype) -> Conditions:
         """Encode the frames start .. start + frames; the encoders must be loaded on `device`.
 
@@ -52,22 +53,17 @@ class Passage:
                 "at once; use the RAM U-Net Sampler for the whole length, or cut one segment out with Latent "
                 "From Batch."
             )
+        return self.window(range(self.start, self.start + frames), device=device, dtype=dtype)
+
+    @torch.inference_mode()
+    def window(
+        self, frames: range | tuple[int, ...], *, device: torch.device, dtype: torch.dtype
+    ) -> Conditions:
+        """Encode any frames, in the order given."""
         encoders: Encoders = self.parts.encoders.model
-        drive = self.track.at(self.start, frames)
-        audio = drive.audio_BFWD if self.name == "full" else torch.zeros_like(drive.audio_BFWD)
-        drive = replace(
-            drive,
-            audio_BFWD=audio.to(device, dtype),
-            maps_BFCYX=drive.maps_BFCYX.to(device, dtype),
-            clarity_BF4=drive.clarity_BF4.to(device),
-            motion=_moved(self.motion, device, dtype),
-        )
-        reference = Reference(
-            _moved(self.bank.reference.features, device, dtype),
-            _moved(self.bank.reference.identity, device, dtype),
-            self.bank.reference.input_BCHW.to(device, dtype),
-        )
-        return encoders.conditions(reference, drive, reference_rows=[self.name != "null"])
+        drive = self.track.of(frames, motion=self.motion).to(device, dtype)
+        reference = self.bank.reference.to(device, dtype)
+        return encoders.pass_conditions(reference, drive, name=self.name)
 
 
 def passage_of(conditioning: list) -> Passage:
@@ -82,7 +78,3 @@ def passage_of(conditioning: list) -> Passage:
             "only and negative outputs."
         )
     return found
-
-
-def _moved(tensors: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
-    return {key: value.to(device, dtype) for key, value in tensors.items()}

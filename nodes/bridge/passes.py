@@ -1,31 +1,46 @@
 """Build the three conditionings of a track."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from ...cyberhost_core.conditions.audio_windows import windows
-from ...cyberhost_core.errors import AudioError, CheckpointError, ConfigError, ImageError
-from ...cyberhost_core.systems.sampling import Track
+from ...cyberhost_core.backbone.audio_transformer import AudioTransformerConfig
+from ...cyberhost_core.conditions.face_masks import face_masks, mask_levels
+from ...cyberhost_core.diffusion.guidance import PassName
+from ...cyberhost_core.errors import CheckpointError, ConfigError, ImageError
+from ...cyberhost_core.systems.track import Track, audio_windows, silence
+from ...cyberhost_core.systems.wants import require_wanted
 from ..types import AudioTrack, Clarity, Parts, ReferenceBank
 from .passage import KEY, Passage
 
 # A clip's sound can be longer than its pictures by what its encoder padded: the last map is held that long.
 _PADDED_FRAMES = 2
+_PASSES: tuple[PassName, ...] = ("full", "reference", "null")
 
 
-def make_passes(
-    parts: Parts,
-    bank: ReferenceBank,
-    audio: AudioTrack,
-    *,
-    map_BYXC: Tensor,
-    hand_clarity: float,
-    clarity: Clarity | None,
-) -> tuple[list, list, list, dict]:
-    """Join reference, sound, map and clarity: positive, reference only, negative and an empty latent.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Told:
+    """What drives the video, as it comes from the wires; None where nothing is connected.
+
+    hand_clarity: 0..1 of the calibrated range, unless clarity was measured
+    region_weights: how much full picture, face and lips listen
+    """
+
+    audio: AudioTrack | None
+    map_BYXC: Tensor | None
+    clarity: Clarity | None
+    hand_clarity: float
+    region_weights: tuple[float, float, float]
+
+
+def make_passes(parts: Parts, bank: ReferenceBank, told: Told) -> tuple[list[list], dict, list[str]]:
+    """Join reference and drive: the three conditionings, an empty latent, and what was given in vain.
 
     Raises:   CheckpointError: a reference of another checkpoint; AudioError: features of another encoder;
-              ImageError: a map of another size; ConfigError: a number of maps that fits nothing
+              ImageError: a map of another size; ConfigError: something that the system needs is missing, or a
+              number of maps that fits nothing
     """
     spec = parts.spec
     if bank.identity != parts.identity:
@@ -33,10 +48,26 @@ def make_passes(
             f"The reference was made with the checkpoint '{bank.identity}' and the parts are of "
             f"'{parts.identity}'; load both from one Load CyberHost node."
         )
+    in_vain = require_wanted(
+        spec,
+        {"sound": told.audio is not None, "map": told.map_BYXC is not None},
+        where={
+            "sound": "connect Wav2Vec Audio Features to audio_features",
+            "map": "connect a map, such as Body Movement Map, Skeleton Map or Face Box Map gives it, to map",
+        },
+    )
+    audio = None if spec.audio is None else told.audio
+    frames = _frames(audio, told.map_BYXC)
     track = Track(
-        audio_FWD=_windows(audio, parts),
-        maps_FCYX=_maps(map_BYXC, bank, frames=len(audio.features_FD)),
-        clarity_4=_clarity(parts, hand_clarity) if clarity is None else clarity.scores_F4.mean(dim=0),
+        audio_FWD=silence(frames)
+        if audio is None
+        else audio_windows(spec, audio.features_FD, hearing=audio.hearing),
+        maps_FCYX=torch.zeros(1) if told.map_BYXC is None else _maps(told.map_BYXC, bank, frames=frames),
+        clarity_4=_clarity(parts, told.hand_clarity)
+        if told.clarity is None
+        else told.clarity.scores_F4.mean(dim=0),
+        masks=_masks(parts, bank),
+        region_weights=told.region_weights,
     )
     # a real tensor, because native nodes such as ConditioningZeroOut compute with it
     token = torch.zeros(1, 1, 1)
@@ -50,24 +81,22 @@ def make_passes(
                 },
             ]
         ]
-        for name in ("full", "reference", "null")
+        for name in _PASSES
     ]
     cells = (spec.unet.latent_channels, bank.height // 8, bank.width // 8)
-    latent = {"samples": torch.zeros(1, *cells).expand(len(track), -1, -1, -1)}
-    return conditionings[0], conditionings[1], conditionings[2], latent
+    latent = {"samples": torch.zeros(1, *cells).expand(frames, -1, -1, -1)}
+    return conditionings, latent, in_vain
 
 
-def _windows(audio: AudioTrack, parts: Parts) -> Tensor:
-    spec = parts.spec
-    if spec.audio is None:
-        return windows(audio.features_FD, size=1)
-    width = audio.features_FD.shape[1]
-    if width != spec.audio.feature_dim:
-        raise AudioError(
-            f"The audio features have {width} numbers per frame, but '{spec.name}' was trained on "
-            f"{spec.audio.feature_dim}; use the audio_encoder output of the same Load CyberHost node."
+def _frames(audio: AudioTrack | None, map_BYXC: Tensor | None) -> int:
+    if audio is not None:
+        return len(audio.features_FD)
+    if map_BYXC is None:
+        raise ConfigError(
+            "Nothing says how long the video is: neither speech features nor maps are connected; connect one "
+            "map per frame, such as Skeleton Map makes from a video."
         )
-    return windows(audio.features_FD, size=spec.audio.window)
+    return len(map_BYXC)
 
 
 def _maps(map_BYXC: Tensor, bank: ReferenceBank, *, frames: int) -> Tensor:
@@ -92,3 +121,18 @@ def _clarity(parts: Parts, wanted: float) -> Tensor:
         return torch.zeros(4)
     low, high = torch.tensor(parts.spec.clarity.low), torch.tensor(parts.spec.clarity.high)
     return low + wanted * (high - low)
+
+
+def _masks(parts: Parts, bank: ReferenceBank) -> Mapping[int, Tensor]:
+    """Masks of the regions that listen, at every resolution of the U-Net; none for most systems.
+
+    Raises:   PoseError: the reference shows no face
+    """
+    unet = parts.spec.unet
+    if bank.pose is None or not any(isinstance(layer, AudioTransformerConfig) for layer in unet.layers):
+        return {}
+    sizes = [
+        (-(-bank.height // 8 // 2**stage), -(-bank.width // 8 // 2**stage))
+        for stage in range(len(unet.channels))
+    ]
+    return dict(enumerate(mask_levels(face_masks(bank.pose), sizes)))

@@ -1,5 +1,6 @@
 """The page of a running server, as an artist uses it: templates, widgets, Run, the movement box."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Page:
         self.tab.on("dialog", lambda dialog: dialog.accept())  # "leave this page?"
         self.tab.goto(client.address)
         self._wait_until_it_is_ready()
+        assert self.tab.evaluate("() => Boolean(window.LiteGraph.vueNodesMode)") == new_renderer
 
     @property
     def box_panel(self) -> Locator:
@@ -50,9 +52,6 @@ class Page:
         self.tab.reload()
         self._wait_until_it_is_ready()
 
-    def has_new_renderer(self) -> bool:
-        return self.tab.evaluate("() => Boolean(window.LiteGraph.vueNodesMode)")
-
     def open_template(self, name: str) -> None:
         """Choose Templates, our name, and the picture of a workflow."""
         self._command("Comfy.BrowseTemplates", wait=False)
@@ -62,8 +61,17 @@ class Page:
 
     def show_whole_graph(self) -> None:
         self.tab.evaluate("() => window.app.canvas.deselectAll()")  # or only the chosen node would be shown
-        self._command("Comfy.Canvas.FitView")
-        self.tab.wait_for_timeout(1500)  # it glides there
+        self._fit()
+
+    def show_node(self, kind: str) -> None:
+        """Bring the only node of a kind close enough to work on it."""
+        self.tab.evaluate(f"(kind) => {{ window.app.canvas.deselectAll(); {_SELECT}; }}", kind)
+        self._fit()
+
+    def text_field(self, name: str) -> Locator:
+        """The field of a text widget; only in the new renderer, where widgets are parts of the page."""
+        label = re.compile(rf"^\s*{re.escape(name)}\s*$")
+        return self.tab.locator(".lg-widget-container", has_text=label).get_by_role("textbox")
 
     def widget(self, kind: str, name: str) -> Any:
         """The value of a widget of the only node of a kind."""
@@ -95,9 +103,15 @@ class Page:
         self.tab.mouse.up()
 
     def run(self) -> None:
-        """Press Run and wait until every video of the graph can be seen."""
+        """Press Run and wait for the end, which must be a good one."""
+        self.tab.evaluate(_LISTEN)
         self.run_button.click()
-        expect(self.tab.locator("video").first).to_be_visible(timeout=RUN_MS)
+        end = self.tab.wait_for_function("() => window.endOfRun", timeout=RUN_MS).json_value()
+        assert end == "execution_success"
+
+    def wait_for_videos(self) -> None:
+        """Wait until the videos of the graph can be seen."""
+        expect(self.tab.locator("video").first).to_be_visible()
         self.tab.wait_for_function("() => [...document.querySelectorAll('video')].every((x) => x.videoWidth)")
 
     def screenshot(self, path: Path) -> None:
@@ -112,6 +126,10 @@ class Page:
         left = seen["x"] + (seen["width"] - PICTURE[0] * scale) / 2
         top = seen["y"] + (seen["height"] - PICTURE[1] * scale) / 2
         return left + point[0] * scale, top + point[1] * scale
+
+    def _fit(self) -> None:
+        self._command("Comfy.Canvas.FitView")
+        self.tab.wait_for_timeout(1500)  # it glides there
 
     def _command(self, name: str, *, wait: bool = True) -> None:
         call = "(name) => window.app.extensionManager.command.execute(name)"
@@ -129,9 +147,14 @@ class Page:
             self.errors.append(f"{text} ({place})")
 
 
-_WIDGET = (
-    "window.app.graph.nodes.find((node) => node.type === kind).widgets.find((widget) => widget.name === name)"
-)
+_NODE = "window.app.graph.nodes.find((node) => node.type === kind)"
+_WIDGET = f"{_NODE}.widgets.find((widget) => widget.name === name)"
+_SELECT = f"window.app.canvas.selectNode({_NODE})"
+_LISTEN = """() => {
+    window.endOfRun = null;
+    for (const end of ["execution_success", "execution_error", "execution_interrupted"])
+        window.app.api.addEventListener(end, () => { window.endOfRun = end; }, { once: true });
+}"""
 
 
 def _stack(error: Error) -> str:

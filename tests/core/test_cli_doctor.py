@@ -54,6 +54,18 @@ def test_json_holds_sizes_and_hashes(complete: Path, capsys: pytest.CaptureFixtu
     assert found["devices"][0].startswith("cpu")
 
 
+def test_what_really_runs_onnx_networks_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = pytest.importorskip("onnxruntime").InferenceSession(str(bundled.POSE_DETECTOR))
+    main(["doctor"])
+    assert f"onnx       ONNX Runtime, {session.get_providers()[0]}\n" in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    main(["doctor", "--json"])
+    said = json.loads(capsys.readouterr().out)["onnx"]
+    assert said.startswith("none: Pose detection needs the package 'onnxruntime'")
+
+
 @pytest.mark.parametrize("missing", ["tiny.safetensors", "puppet-pose.safetensors", "speech/a.ogg"])
 def test_a_missing_bundled_file_is_a_problem(
     missing: str, complete: Path, capsys: pytest.CaptureFixture[str]

@@ -1,8 +1,21 @@
+import json
+import math
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from cyberhost_core.conditions.audio_windows import interpolate_chunks_to_fps, interpolate_to_fps, windows
+from cyberhost_core.conditions.audio_windows import (
+    interpolate_chunks_to_fps,
+    interpolate_to_fps,
+    stretch_chunks,
+    windows,
+    windows_of_chunks,
+)
+
+RECORDED = json.loads((Path(__file__).parent / "fixtures" / "hearing" / "indices.json").read_text())
+WHISPER_CASES = RECORDED["whisper_idx"]
 
 
 @pytest.mark.parametrize("fps", [25.0, 29.97, 24.0, 60.0])
@@ -62,3 +75,52 @@ def test_windows_take_no_memory_of_their_own_beyond_the_repeated_ends() -> None:
 def test_windows_accept_a_single_frame() -> None:
     features = torch.randn(1, 3)
     torch.testing.assert_close(windows(features), features.expand(5, 3)[None])
+
+
+def in_pieces(steps_TD: torch.Tensor, cuts: list[int]) -> tuple[torch.Tensor, ...]:
+    return steps_TD.tensor_split(cuts)
+
+
+@pytest.mark.parametrize("case", WHISPER_CASES, ids=lambda case: str(case["fps"]))
+@pytest.mark.parametrize("cuts", [[], [10, 20, 30], [1, 2, 39]])
+def test_tokens_around_a_frames_start_are_the_public_ones(case: dict, cuts: list[int]) -> None:
+    steps, levels, fps = case["steps"], case["levels"], case["fps"]
+    numbered = torch.arange(steps * levels, dtype=torch.float32).reshape(steps, levels)
+    for frames in (len(case["tokens"]), math.ceil(steps / 50 * fps)):
+        found = torch.cat(list(windows_of_chunks(in_pieces(numbered, cuts), frames=frames, fps=fps)))
+        assert found.tolist() == case["tokens"][:frames]
+    assert len(case["tokens"]) - math.ceil(steps / 50 * fps) in (1, 2), (
+        "the peer makes one or two frames more"
+    )
+
+
+@pytest.mark.parametrize(("steps", "cuts"), [(1, []), (3, [1, 2]), (157, [1, 50, 151])])
+@pytest.mark.parametrize("fps", [23.976, 25.0, 60.0, 120.0])
+def test_windows_of_chunks_equal_a_loop_over_frames(steps: int, cuts: list[int], fps: float) -> None:
+    hidden = torch.randn(steps, 3)
+    frames = math.ceil(steps / 50 * fps) + 2
+    expected = torch.stack(
+        [
+            torch.cat([hidden[min(max(int(f * 50 / fps) + k, 0), steps - 1)] for k in range(-4, 6)])
+            for f in range(frames)
+        ]
+    )
+    pieces = list(windows_of_chunks(in_pieces(hidden, cuts), frames=frames, fps=fps))
+    assert torch.equal(torch.cat(pieces), expected)
+
+
+@pytest.mark.parametrize(("steps", "cuts"), [(1, []), (2, [1]), (49, [7, 8, 30]), (300, [100, 200])])
+@pytest.mark.parametrize("frames", [1, 2, 26, 75, 400])
+def test_stretching_equals_torchs_own_interpolation(steps: int, cuts: list[int], frames: int) -> None:
+    heard = torch.randn(steps, 3)
+    expected = torch.nn.functional.interpolate(heard.T[None], size=frames, mode="linear", align_corners=True)[
+        0
+    ].T
+    found = torch.cat(list(stretch_chunks(in_pieces(heard, cuts), steps=steps, frames=frames)))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_frames_come_as_soon_as_their_steps_are_there() -> None:
+    hidden = torch.randn(300, 2)
+    lengths = [len(piece) for piece in windows_of_chunks(hidden.split(100), frames=150, fps=25)]
+    assert lengths == [48, 50, 50, 2]  # frame f needs steps up to 2 f + 5

@@ -1,3 +1,4 @@
+import colorsys
 import time
 
 import numpy as np
@@ -138,3 +139,66 @@ def test_skeletons_are_drawn_on_a_picture_of_each_frame_and_the_pictures_stay() 
 def test_pictures_of_another_number_are_refused() -> None:
     with pytest.raises(ConfigError, match="3 maps to draw on and 2 frames"):
         draw_skeleton_on(torch.zeros(3, 3, 128, 128), blank(2))
+
+
+def standing(*, height: int, width: int) -> Pose:
+    """A whole person of plausible proportions, with both hands open."""
+    pose = blank(height=height, width=width)
+    head_and_arms = [(50, 15), (50, 25), (40, 25), (35, 38), (33, 50), (60, 25), (65, 38), (67, 50)]
+    legs = [(44, 52), (43, 70), (42, 90), (56, 52), (57, 70), (58, 90)]
+    pose.body_FKC[0, :, :2] = [*head_and_arms, *legs, (48, 13), (52, 13), (45, 14), (55, 14)]
+    for hand, (x, side) in ((pose.right_hand_FKC, (33, -1)), (pose.left_hand_FKC, (67, 1))):
+        hand[0, 0, :2] = x, 50
+        for joint in range(1, 21):
+            finger, along = divmod(joint - 1, 4)
+            hand[0, joint, :2] = x + side * (finger - 2) * (1 + along * 0.6), 52 + along * 1.4
+    around = np.linspace(0, 2 * np.pi, 68)
+    pose.face_FKC[0, :, :2] = np.stack([50 + 6 * np.cos(around), 14 + 7 * np.sin(around)], axis=1)
+    packed = pose.packed_FKC() * (width / 100, height / 100, 1)
+    packed[..., 2] = 1
+    return Pose.from_packed(packed.astype(np.float32), height=height, width=width)
+
+
+def dwposes_drawing(pose: Pose) -> np.ndarray:
+    """The same by OpenCV, as DWPose and the public models trained on its pictures draw: (Y, X, 3), 0..255."""
+    cv2 = pytest.importorskip("cv2")
+
+    def hue(share: float) -> tuple[float, ...]:
+        return tuple(255 * channel for channel in colorsys.hsv_to_rgb(share, 1, 1))
+
+    canvas = np.zeros((pose.height, pose.width, 3), dtype=np.uint8)
+    body = pose.body_FKC[0, :, :2]
+    for index, limb in enumerate(BODY_LIMBS):
+        (x0, y0), (x1, y1) = body[limb]
+        middle, half = (int((x0 + x1) / 2), int((y0 + y1) / 2)), int(np.hypot(x1 - x0, y1 - y0) / 2)
+        angle = int(np.degrees(np.arctan2(y0 - y1, x0 - x1)))
+        ellipse = cv2.ellipse2Poly(middle, (half, 4), angle, 0, 360, 1)
+        cv2.fillConvexPoly(canvas, ellipse, hue(index / 18))
+    canvas = (canvas * 0.6).astype(np.uint8)
+    for index, place in enumerate(body.astype(int)):
+        cv2.circle(canvas, place.tolist(), 4, hue(index / 18), thickness=-1)
+    for hand in (pose.left_hand_FKC[0, :, :2].astype(int), pose.right_hand_FKC[0, :, :2].astype(int)):
+        for index, (start, end) in enumerate(HAND_BONES):
+            cv2.line(canvas, hand[start].tolist(), hand[end].tolist(), hue(index / 20), thickness=2)
+        for place in hand:
+            cv2.circle(canvas, place.tolist(), 4, (0, 0, 255), thickness=-1)
+    for place in pose.face_FKC[0, :, :2].astype(int):
+        cv2.circle(canvas, place.tolist(), 3, (255, 255, 255), thickness=-1)
+    return canvas.astype(np.float32)
+
+
+def test_at_512_px_the_whole_body_looks_as_dwpose_draws_it() -> None:
+    """The same strokes in the same colours; ellipses and thicker bones of the hand are what differs."""
+    pose = standing(height=768, width=512)
+    expected = dwposes_drawing(pose)
+    drawn = draw_skeleton(pose)[0].permute(1, 2, 0).numpy() * 255
+    there, here = expected.max(-1) > 60, drawn.max(-1) > 60
+    assert (there & here).sum() / (there | here).sum() > 0.75
+    assert drawn.sum() / expected.sum() == pytest.approx(1, abs=0.1)
+    for place in pose.body_FKC[0, :14, :2].astype(int):
+        np.testing.assert_allclose(drawn[place[1], place[0]], expected[place[1], place[0]], atol=2)
+    for limb in BODY_LIMBS[:12]:
+        x, y = pose.body_FKC[0, limb, :2].mean(axis=0).astype(int)
+        np.testing.assert_allclose(drawn[y, x], expected[y, x], atol=2)
+    for x, y in pose.left_hand_FKC[0, 4:, :2].astype(int):
+        np.testing.assert_allclose(drawn[y, x], expected[y, x], atol=2)

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from cyberhost_core.errors import PoseError
+from cyberhost_core.errors import CheckpointError, PoseError
 from cyberhost_core.perception.face_identity import TEMPLATE_K2, FaceIdentity, aligned_face, face_seen
 from cyberhost_core.perception.protocols import DescribesFace
 from cyberhost_core.perception.warp import inverse, similarity
@@ -31,6 +33,22 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> FaceIdentity:
     path = tmp_path_factory.mktemp("face") / "arc.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     return FaceIdentity(path)
+
+
+def colours_network(path: Path, weights_CD: np.ndarray) -> Path:
+    """A network that sees the average of each colour: glintr100's names and sizes, an answer to work out."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["input.1"], ["means"], axes=[2, 3], keepdims=0),
+            helper.make_node("MatMul", ["means", "weights"], ["1333"]),
+        ],
+        "twin",
+        [helper.make_tensor_value_info("input.1", TensorProto.FLOAT, ["None", 3, 112, 112])],
+        [helper.make_tensor_value_info("1333", TensorProto.FLOAT, [1, weights_CD.shape[1]])],
+        [numpy_helper.from_array(weights_CD.astype(np.float32), "weights")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
 
 
 def face_at(five_K2: np.ndarray) -> np.ndarray:
@@ -118,3 +136,23 @@ def test_a_face_that_is_not_seen_is_refused_with_its_number(identity: FaceIdenti
     assert face_seen(faces).tolist() == [True, False, True]
     with pytest.raises(PoseError, match="picture 2 of 3"):
         identity.embed_frames(np.zeros((3, 112, 112, 3), np.uint8), faces)
+
+
+def test_the_networks_own_vector_is_kept_at_its_length(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).normal(size=(3, 512)) * 20
+    identity = FaceIdentity(colours_network(tmp_path / "glintr100.onnx", weights))
+    rgb = np.array([200, 90, 140], dtype=np.uint8)
+    picture, face = np.tile(rgb, (1, 112, 112, 1)), face_at(TEMPLATE_K2)[None]
+    expected = (rgb - 127.5) / 127.5 @ weights
+    raw = identity.raw_frames(picture, face)[0]
+    np.testing.assert_allclose(raw, expected, atol=2e-3)
+    assert np.linalg.norm(raw) > 100
+    np.testing.assert_allclose(
+        identity.embed(picture[0], face), expected / np.linalg.norm(expected), atol=1e-5
+    )
+
+
+def test_a_network_that_gives_another_vector_is_refused(tmp_path: Path) -> None:
+    identity = FaceIdentity(colours_network(tmp_path / "genderage.onnx", np.ones((3, 3))))
+    with pytest.raises(CheckpointError, match=r"shape \[1, 3\], one vector of 512 numbers was expected"):
+        identity.embed(smooth_picture(112, 112), face_at(TEMPLATE_K2)[None])

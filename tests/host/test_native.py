@@ -1,35 +1,28 @@
-"""Native manners: ComfyUI's own samplers, LoRA loader, previews and Cancel work on our MODEL."""
+"""Native manners: ComfyUI's own samplers, LoRA loader and previews work on our MODEL."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from cyberhost_core import bundled
 from cyberhost_core.checkpoints.file import load_checkpoint
 from cyberhost_core.media.audio import Sound, read_sound
 from cyberhost_core.media.images import read_image
 from cyberhost_core.pipeline import GenerateOptions, Talker, sampling_options
-from cyberhost_core.systems.sampling import sample_video
+from cyberhost_core.systems.long_video import sample_video
 
 from .events import Events
+from .latents import latents
+from .loras import lora, with_lora
 from .prompts import natively_guided, node, segment
-from .server import Client, Interrupted
+from .server import Client
 
 pytestmark = pytest.mark.host
 
 STEPS, SEED = 3, 5
 SIGMAS = node("BasicScheduler", model=["load", 0], scheduler="simple", steps=STEPS, denoise=1.0)
 NOISE = node("RandomNoise", noise_seed=SEED)
-
-
-def latents(host: Client, prompt: dict, source: str, name: str) -> torch.Tensor:
-    """Run a prompt and read the latents of one node."""
-    save = node("SaveLatent", samples=[source, 0], filename_prefix=name)
-    host.run({**prompt, "save": save})
-    (path,) = (host.server.folder / "output").glob(f"{name}_*.latent")
-    return load_file(path)["latent_tensor"]
 
 
 @pytest.fixture(scope="session")
@@ -72,18 +65,8 @@ def test_native_dual_guidance_gives_one_segment(host: Client, ours: torch.Tensor
 
 
 def test_a_lora_changes_what_the_denoiser_draws(host: Client, ours: torch.Tensor, tmp_path: Path) -> None:
-    layer = "diffusion_model.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
-    width = load_checkpoint(bundled.CHECKPOINT).model.denoiser.config.channels[-1]
-    torch.manual_seed(0)
-    save_file(
-        {f"{layer}.lora_A.weight": torch.randn(4, width), f"{layer}.lora_B.weight": torch.randn(width, 4)},
-        tmp_path / "test-lora.safetensors",
-    )
-    name = host.add_model("loras", tmp_path / "test-lora.safetensors")
-    prompt = segment(sigmas=SIGMAS, noise=NOISE)
-    prompt["lora"] = node("LoraLoaderModelOnly", model=["load", 0], lora_name=name, strength_model=1.0)
-    prompt["sample"]["inputs"]["model"] = ["lora", 0]
-    changed = latents(host, prompt, "sample", "lora")
+    name = host.add_model("loras", lora(tmp_path / "test-lora.safetensors"))
+    changed = latents(host, with_lora(segment(sigmas=SIGMAS, noise=NOISE), name), "sample", "lora")
     assert torch.isfinite(changed).all()
     assert float((changed - ours).abs().mean()) > 0.01
     assert "lora key not loaded" not in host.server.log_text()
@@ -101,23 +84,3 @@ def test_each_step_is_reported_with_a_preview(host: Client) -> None:
     assert steps[-1] == (segments * STEPS, segments * STEPS)
     assert [value for value, _ in steps] == sorted({value for value, _ in steps})
     assert len([kind for kind, _ in told if kind == "preview"]) >= segments * STEPS
-
-
-def test_cancel_stops_the_sampler_within_one_step(host: Client) -> None:
-    prompt = segment(noise=node("RandomNoise", noise_seed=78))
-    prompt["sigmas"]["inputs"]["steps"] = 60
-    prompt["save"] = node("SaveLatent", samples=["sample", 0], filename_prefix="cancelled")
-    seen = after = 0
-    with Events(host) as events:
-        prompt_id = host.start(prompt, client_id=events.client_id)
-        for kind, data in events:
-            if kind == "progress" and data["node"] == "sample":
-                seen += 1
-                after += seen > 2
-                if seen == 2:
-                    host.interrupt()
-            if kind in ("execution_interrupted", "execution_success", "execution_error"):
-                break
-    with pytest.raises(Interrupted, match="CyberHostSampler"):
-        host.wait(prompt_id)
-    assert after <= 1

@@ -1,0 +1,128 @@
+"""Assemble a checkpoint of the paper's system from its parents, ready to be trained.
+
+    Stable Diffusion 1.5's U-Net   -> denoiser and reference network alike, without the attention to text
+    AnimateDiff's motion module    -> the denoiser's motion modules
+    everything else                -> as the model itself starts: it adds nothing to the parents yet
+
+Source: CyberHost section 3.1 and 4.1 (both U-Nets from Stable Diffusion, the temporal modules from
+AnimateDiff).
+Reads:    AnimateDiff v3 has no motion module in the middle block; that one then starts as the model's own, at
+          zero
+"""
+
+import json
+from pathlib import Path
+
+import torch
+
+from ..backbone.ops import TORCH_OPS
+from ..backbone.reference_net import ReferenceNet
+from ..backbone.unet import UNet
+from ..errors import CheckpointError
+from ..systems.cyberhost import paper
+from ..systems.model import on_meta
+from ..systems.spec import SystemSpec
+from .accounting import Ledger, Report, Shapes
+from .companions import add_companions
+from .initial import InitialWeights
+from .motion_names import motion_fate, positions_in, without_wrapper
+from .sources import Source, weights_file
+from .streaming import OnBytes
+from .unet_names import unet_fates
+from .writing import Plan, write_checkpoint
+
+_LICENCE = (
+    "not stated by the files; Stable Diffusion 1.5's own weights are CreativeML OpenRAIL-M, AnimateDiff's "
+    "Apache-2.0"
+)
+_ADVICE = "give the U-Net of Stable Diffusion 1.5 and a motion module of AnimateDiff v2 or v3"
+
+
+def assemble(
+    unet: Path,
+    motion: Path,
+    out: Path,
+    *,
+    spec: SystemSpec | None = None,
+    dtype: torch.dtype = torch.float16,
+    seed: int = 0,
+    vae: Path | None = None,
+    audio_encoder: Path | None = None,
+    on_bytes: OnBytes = lambda _done, _total: None,
+) -> Report:
+    """Write the checkpoint; see `plan_assembly`, which this writes out.
+
+    Raises:   CheckpointError, UnaccountedWeightsError: as plan_assembly; or out cannot be written
+    """
+    plan = plan_assembly(unet, motion, spec=spec, seed=seed, vae=vae, audio_encoder=audio_encoder)
+    return write_checkpoint(plan, out, dtype=dtype, on_bytes=on_bytes)
+
+
+def plan_assembly(
+    unet: Path,
+    motion: Path,
+    *,
+    spec: SystemSpec | None = None,
+    seed: int = 0,
+    vae: Path | None = None,
+    audio_encoder: Path | None = None,
+) -> Plan:
+    """Account for every weight of the parents and of the system.
+
+    unet and motion are files, or folders as diffusers keeps them. No spec means the paper's system; seed is
+    that of the parts that start at random.
+
+    Raises:   CheckpointError: a file is unreadable or of another kind
+              UnaccountedWeightsError: a weight is missing, unexpected or of another shape
+    """
+    spec = spec or paper()
+    ledger = Ledger("the assembled system")
+    expected = {name: tuple(value.shape) for name, value in on_meta(spec).state_dict().items()}
+    unet_source = Source(weights_file(unet, "unet"))
+    motion_source = Source(weights_file(motion, "motion_adapter"))
+    _require_motion(motion_source, spec)
+    ledger.take(unet_source, unet_fates(unet_source.tensors, expected))
+    ledger.take(motion_source, lambda name: motion_fate(without_wrapper(name)))
+    companions = add_companions(ledger, vae=vae, audio_encoder=audio_encoder)
+    own = _own(spec, expected, motion_source)
+    ledger.settle(expected | companions.shapes, initialised=own, advice=_ADVICE)
+    weights = InitialWeights(spec, seed=seed)
+    files = [unet_source.path.name, motion_source.path.name]
+    return Plan(
+        ledger=ledger,
+        spec=spec,
+        licence=_LICENCE,
+        metadata=companions.metadata | {"sources": json.dumps({"files": files})},
+        initial={name: weights.one(name, expected[name]) for name in own},
+    )
+
+
+def _own(spec: SystemSpec, expected: Shapes, motion: Source) -> list[str]:
+    """Which weights no parent brings: all but Stable Diffusion's, and the motion modules.
+
+    Without a single motion module in the file's middle block (AnimateDiff v3), that one is ours as well.
+    """
+    with torch.device("meta"):
+        reference = ReferenceNet(spec.unet, ops=TORCH_OPS)
+        stable_diffusion = UNet(reference.config, ops=TORCH_OPS)
+    from_parents = {f"denoiser.{name}" for name in stable_diffusion.state_dict()}
+    from_parents |= {f"reference_net.{name}" for name in reference.state_dict()}
+    middle = any(name.startswith("mid_block.") for name in map(without_wrapper, motion.tensors))
+    return [
+        name
+        for name in expected
+        if name not in from_parents
+        and (".motion_modules." not in name or (name.startswith("denoiser.mid_block.") and not middle))
+    ]
+
+
+def _require_motion(source: Source, spec: SystemSpec) -> None:
+    if not any(".motion_modules." in name for name in source.tensors):
+        raise CheckpointError(f"{source.path} holds no motion modules; {_ADVICE}.")
+    known = positions_in([source])
+    needed = max(layer.positions for layer in spec.unet.layers if layer.kind == "motion_module")
+    if known is not None and known < needed:
+        raise CheckpointError(
+            f"The motion modules in {source.path} know {known} positions (AnimateDiff v1), {needed} were "
+            "expected; give those of AnimateDiff v2 or v3."
+        )

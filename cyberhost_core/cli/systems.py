@@ -1,0 +1,51 @@
+"""What a command measures: a system by its name, or the one in a weights file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..metrics.autoencoders import Autoencoder
+    from ..systems.spec import SystemSpec
+
+CheckpointInstead = Annotated[
+    Path | None, typer.Option("--checkpoint", "-c", help="Take the system in this weights file instead.")
+]
+HeightOption = Annotated[int | None, typer.Option(min=8, help="Pixels. [default: the system's own]")]
+WidthOption = Annotated[int | None, typer.Option(min=8, help="Pixels. [default: the system's own]")]
+FramesOption = Annotated[
+    int | None, typer.Option(min=1, help="Frames of a segment. [default: the system's own]")
+]
+DecodedOption = Annotated[int, typer.Option(min=1, help="Frames that the autoencoder decodes at once.")]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Hold a system and its autoencoder; speech_parameters: of the speech encoder in its file, else 0."""
+
+    spec: "SystemSpec"
+    autoencoder: "Autoencoder"
+    speech_parameters: int = 0
+
+
+def chosen_system(name: str, checkpoint: Path | None) -> Chosen:
+    """Take the system in a file if there is one, else the one of that name.
+
+    Raises:   ConfigError: no such system; CheckpointError: the file cannot be used
+    """
+    from ..checkpoints.file import open_checkpoint
+    from ..errors import ConfigError
+    from ..metrics.autoencoders import stored_autoencoder, usual_autoencoder
+    from ..systems.cyberhost import SYSTEMS
+
+    if checkpoint is not None:
+        stored = open_checkpoint(checkpoint)
+        speech, _ = stored.audio_encoder or ({}, {})
+        count = sum(value.numel() for value in speech.values())
+        return Chosen(stored.spec, stored_autoencoder(stored), count)
+    if name not in SYSTEMS:
+        raise ConfigError(f"There is no system '{name}'; choose one of: {', '.join(SYSTEMS)}.")
+    spec = SYSTEMS[name]()
+    return Chosen(spec, usual_autoencoder(spec))

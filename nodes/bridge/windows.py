@@ -1,0 +1,67 @@
+"""Sliding windows as a native guider: all frames at one noise level, each step window by window.
+
+all frames --windows of this step--> passes -> guidance --mean where windows overlap--> all frames
+"""
+
+from typing import Any
+
+import comfy.patcher_extension as extension
+from torch import Tensor
+
+from ...cyberhost_core.diffusion.windows import Window, average
+from ...cyberhost_core.systems.long_video import windows_of_step
+from ...cyberhost_core.systems.spec import SlidingWindowsSpec
+from .conds import CondPass, Memos
+from .guider import DualGuider
+from .passage import KEY
+
+
+class WindowGuider(DualGuider):
+    """Guide every window as a segment of its own."""
+
+    def set_windows(self, long: SlidingWindowsSpec) -> None:
+        self.long = long
+        self._memos: Memos = {}
+
+        def plan_for_one_window(execute: Any, model: Any, noise_shape: Any, *rest: Any, **named: Any) -> Any:
+            # the host weighs what fits into memory by the size of one batch, which is a window
+            shape = [min(noise_shape[0], long.frames), *noise_shape[1:]]
+            return execute(model, shape, *rest, **named)
+
+        self.model_patcher = self.model_patcher.clone()
+        self.model_patcher.add_wrapper_with_key(
+            extension.WrappersMP.PREPARE_SAMPLING, KEY, plan_for_one_window
+        )
+        self.model_options = self.model_patcher.model_options
+
+    def predict_noise(  # noqa: PLR0917 - the host's signature
+        self, x: Tensor, timestep: Tensor, model_options: dict | None = None, seed: int | None = None
+    ) -> Tensor:
+        options = model_options or {}
+        whole = self.conds
+
+        def of_window(frames: Window) -> Tensor:
+            self.conds = {
+                name: [self._in_window(cond, frames, like=x) for cond in conds]
+                for name, conds in whole.items()
+            }
+            return super(WindowGuider, self).predict_noise(x[list(frames)], timestep, options, seed)
+
+        cut = windows_of_step(self.long, len(x), _step(options, timestep))
+        try:
+            return average(map(of_window, cut), over=cut, frames=len(x))
+        finally:
+            self.conds = whole
+
+    def _in_window(self, cond: dict, frames: Window, *, like: Tensor) -> dict:
+        passage = cond[KEY]
+        dtype = self.inner_model.manual_cast_dtype or self.inner_model.get_dtype()
+        conditions = passage.window(frames, device=like.device, dtype=dtype)
+        told = CondPass(conditions, passage.name, self._memos)
+        return {**cond, "model_conds": {**cond["model_conds"], KEY: told}}
+
+
+def _step(options: dict, timestep: Tensor) -> int:
+    """Number of the sampling step: the last sigma that is not below this one."""
+    sigmas = options["transformer_options"]["sample_sigmas"].to(timestep)
+    return max(int((sigmas >= timestep[0] * (1 - 1e-4)).sum()) - 1, 0)
