@@ -1,14 +1,16 @@
-# make install | demo | test | lint | bench        everything happens in .venv; nothing outside is touched
+# make install | demo | test | lint | bench | bench-host        everything happens in .venv; nothing outside is touched
 #
 # TORCH_CONSTRAINT names the file that pins torch; set it to nothing to keep a torch that is already in .venv:
 #   make demo TORCH_CONSTRAINT=
+#
+# bench-host needs a ComfyUI at COMFYUI_PATH or ~/ComfyUI; BENCH_HOST is passed on: make bench-host BENCH_HOST=--json
 
 VENV ?= .venv
 PYTHON ?= python3
 TORCH_CONSTRAINT ?= constraints/cpu.txt
 PIP_INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check $(if $(TORCH_CONSTRAINT),-c $(TORCH_CONSTRAINT))
 
-.PHONY: install demo test test-all lint format bench clean
+.PHONY: install demo test test-all lint format bench bench-host clean
 
 install: $(VENV)/.installed-dev
 
@@ -32,6 +34,9 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(VENV)/bin/cyberhost evaluate speed
+
+bench-host: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m tests.host.benchmark $(BENCH_HOST)
 
 clean:
 	rm -rf $(VENV) out

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ..cyberhost_core.conditions.hand_track import HandTrack
-from ..cyberhost_core.systems.encoders import Reference
+from ..cyberhost_core.systems.encoders import Motion, Reference
 from ..cyberhost_core.systems.spec import SystemSpec
 from ..cyberhost_core.types import Pose
 
@@ -70,10 +70,13 @@ class Crops:
 class ReferenceBank:
     """What the reference picture gives, on the CPU; identity names the checkpoint that made it.
 
+    opening: motion frames that come before the first segment, none for most systems
+
     Units:    pose, one frame, in px of the height x width picture; None where the system asks for none
     """
 
     reference: Reference
+    opening: Motion
     identity: str
     pose: Pose | None
     height: int

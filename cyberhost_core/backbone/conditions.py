@@ -55,9 +55,9 @@ class Conditions:
     image_BRD: Tensor = field(default_factory=lambda: torch.empty(0))
     masks: Mapping[int, Tensor] = field(default_factory=dict)
     region_weights: tuple[float, ...] = ()
-    map_NCHW: Tensor = field(default_factory=lambda: torch.zeros(1))
-    time_NE: Tensor = field(default_factory=lambda: torch.zeros(1))
-    embedding_NE: Tensor = field(default_factory=lambda: torch.zeros(1))
+    map_NCHW: Tensor = field(default_factory=lambda: torch.tensor(0.0))
+    time_NE: Tensor = field(default_factory=lambda: torch.tensor(0.0))
+    embedding_NE: Tensor = field(default_factory=lambda: torch.tensor(0.0))
     taps: Taps = field(default_factory=Taps)
     memo: Memo = field(default_factory=dict)
     clip_memo: Memo = field(default_factory=dict)
@@ -88,9 +88,18 @@ class Conditions:
         turns = torch.arange(self.frames, device=references.device) % (len(references) // clips)
         return references.unflatten(0, (clips, -1))[:, turns].flatten(0, 1)
 
-    def rows_with_reference(self, device: torch.device) -> Tensor:
-        """Mark the folded rows whose clip has a reference, (N,) bool."""
-        return torch.tensor(self.reference_rows, device=device).repeat_interleave(self.frames)
+    def rows(self, *, having: bool, device: torch.device) -> Tensor:
+        """Number the folded rows whose clip has a reference, or those whose clip has none.
+
+        Numbers and not a mask, and made once: a mask would make every layer wait for the device.
+        """
+
+        def numbered() -> tuple[Tensor, ...]:
+            clips = (clip for clip, has in enumerate(self.reference_rows) if has == having)
+            rows = [row for clip in clips for row in range(clip * self.frames, (clip + 1) * self.frames)]
+            return (torch.tensor(rows, device=device),)
+
+        return _remembered(self.memo, ("rows", str(having)), numbered)[0]
 
 
 def _remembered(

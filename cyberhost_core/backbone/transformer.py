@@ -151,11 +151,11 @@ class _SelfAttention:
 
     def _mixed(self, n_NSD: Tensor, own: tuple[Tensor, Tensor], conditions: Conditions) -> Tensor:
         # A row without a reference attends to itself only: zeros would still take a share of its softmax.
-        having = conditions.rows_with_reference(n_NSD.device)
         out = torch.empty_like(n_NSD, dtype=own[0].dtype)
-        k, v = (x[having] for x in self._extended(own, conditions))
-        out[having] = self.attn.attend(n_NSD[having], k, v).to(out.dtype)
-        out[~having] = self.attn.attend(n_NSD[~having], own[0][~having], own[1][~having]).to(out.dtype)
+        extended = self._extended(own, conditions)
+        for having, (k, v) in ((True, extended), (False, own)):
+            rows = conditions.rows(having=having, device=n_NSD.device)
+            out[rows] = self.attn.attend(n_NSD[rows], k[rows], v[rows]).to(out.dtype)
         return out
 
     def _extended(self, own: tuple[Tensor, Tensor], conditions: Conditions) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ names and shapes of the system -------+                        unexpected
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,8 +61,12 @@ class Origin:
         tensor = self.source.read(self.name)
         return tensor if tensor.shape == self.shape else tensor.reshape(self.shape)
 
+    @property
+    def place(self) -> tuple[Path, str]:
+        return self.source.path, self.name
+
     def __str__(self) -> str:
-        return f"{self.source.path.name}: {self.name}"
+        return f"{self.source.label}: {self.name}"
 
 
 @dataclass
@@ -95,19 +100,15 @@ class Report:
         kinds = [kind for kind in _KINDS if kind in rest]
         return self.groups.setdefault(f"{part}.{kinds[0]}" if kinds else part, Group())
 
-    def drop(self, our_name: str, origin: str, reason: str) -> None:
-        """Write down a name that was left out; our_name only says in which part it would have been."""
-        self.group(our_name).dropped.setdefault(reason, []).append(origin)
-
     @property
     def surprises(self) -> list[str]:
         """Everything missing or unexpected, in words."""
-        return [
+        return sorted(
             f"{word} '{name}'"
             for group in self.groups.values()
             for word, names in (("missing", group.missing), ("unexpected", group.unexpected))
             for name in names
-        ]
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The whole account, name by name."""
@@ -155,6 +156,7 @@ class Ledger:
     def __init__(self, kind: str) -> None:
         self.report = Report(kind)
         self.origins: dict[str, Origin] = {}
+        self._dropped: list[tuple[str, Origin, str]] = []  # our name (or part), what, why
 
     def take(self, source: Source, fate_of: Callable[[str], Fate]) -> None:
         """Go through all names of a file; where two files give the same weight, the later one counts.
@@ -163,24 +165,26 @@ class Ledger:
         """
         for name, info in source.tensors.items():
             fate = fate_of(name)
+            origin = Origin(source, name, info.shape[:2] if fate.as_linear else info.shape)
             if fate.reason:
                 if fate.check:
                     fate.check(source.read(name))
-                self.report.drop(
-                    fate.names[0] if fate.names else name, str(_origin(source, name)), fate.reason
-                )
+                self._dropped.append((fate.names[0] if fate.names else "other", origin, fate.reason))
             elif not fate.names:
-                self.report.group("other").unexpected.append(str(_origin(source, name)))
-            for ours in () if fate.reason else fate.names:
-                before = self.origins.get(ours)
-                if before:
-                    self.report.drop(ours, str(before), f"{source.path.name} gives it, too, and counts")
-                shape = info.shape[:2] if fate.as_linear else info.shape
-                self.origins[ours] = Origin(source, name, shape)
+                self.report.group("other").unexpected.append(str(origin))
+            else:
+                self._keep(origin, fate.names)
         if source.read_whole:
             self.report.notes.append(
-                f"{source.path.name} is an older pickle, which cannot be mapped: it was read whole."
+                f"{source.label} is an older pickle, which cannot be mapped: it was read whole."
             )
+
+    def _keep(self, origin: Origin, names: Iterable[str]) -> None:
+        for ours in names:
+            if ours in self.origins:
+                reason = f"{origin.source.label} gives it, too, and counts"
+                self._dropped.append((ours, self.origins[ours], reason))
+            self.origins[ours] = origin
 
     @property
     def shapes(self) -> Shapes:
@@ -192,7 +196,10 @@ class Ledger:
 
         Raises:   UnaccountedWeightsError: something is missing, left over or of another shape
         """
-        own = set(initialised)
+        own, used = set(initialised), {origin.place for origin in self.origins.values()}
+        for name, origin, reason in self._dropped:
+            if origin.place not in used:  # what one look at a file leaves out, another may take
+                self.report.group(name).dropped.setdefault(reason, []).append(str(origin))
         for name, shape in expected.items():
             group, origin = self.report.group(name), self.origins.get(name)
             if origin is None:
@@ -212,7 +219,3 @@ class _Shapes(dict[str, tuple[int, ...]]):
         raise CheckpointError(
             f"The weight '{name}' was not found in the given files; give all files of the download."
         )
-
-
-def _origin(source: Source, name: str) -> Origin:
-    return Origin(source, name, source.tensors[name].shape)

@@ -87,7 +87,7 @@ def plan_assembly(
     own = _own(spec, expected, motion_source)
     ledger.settle(expected | companions.shapes, initialised=own, advice=_ADVICE)
     weights = InitialWeights(spec, seed=seed)
-    files = [unet_source.path.name, motion_source.path.name]
+    files = [unet_source.label, motion_source.label]
     return Plan(
         ledger=ledger,
         spec=spec,

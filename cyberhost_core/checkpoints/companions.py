@@ -60,7 +60,7 @@ def _add_autoencoder(ledger: Ledger, path: Path) -> tuple[dict[str, Any], Shapes
     config = _config_beside(file) or autoencoder_config(ledger.shapes)
     if config.get("_class_name") != "AutoencoderKL":
         raise CheckpointError(
-            f"{file.with_name('config.json')} describes a {config.get('_class_name')}, an AutoencoderKL was "
+            f"{file.with_name('config.json')} describes '{config.get('_class_name')}', an AutoencoderKL was "
             "expected; give sd-vae-ft-mse."
         )
     return config, autoencoder_shapes(config)

@@ -48,8 +48,7 @@ def find_parts(paths: Iterable[Path], *, accelerated: bool, advice: str) -> tupl
 
     Raises:   CheckpointError: nothing usable, or two files for one part; advice says what to give
     """
-    parts: list[PartFile] = []
-    left_alone: list[str] = []
+    paths, parts, left_alone = list(paths), [], []
     for path in paths:
         for file in _files_in(path, accelerated=accelerated) if path.is_dir() else [path]:
             part = _recognise(Source(file))

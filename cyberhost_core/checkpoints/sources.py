@@ -92,6 +92,12 @@ class Source:
         if not self.read_whole:
             _mapped.add(self)
 
+    @property
+    def label(self) -> str:
+        """Its name, with its folder's where all downloads use the same name."""
+        name = self.path.name
+        return f"{self.path.parent.name}/{name}" if name in _FOLDER_NAMES else name
+
     def read(self, name: str) -> Tensor:
         """Read one tensor; it stays valid however many are read after it."""
         if sum(source._mapped_bytes for source in _mapped) > MAPPED_AT_MOST:
@@ -138,10 +144,10 @@ def _opener(path: Path) -> Callable[[Path], _Opened]:
         ) from error
     if head.startswith(b"PK\x03\x04"):
         return _open_pickle
+    if head[8:9] == b"{":  # first: the header's length before it may begin as a pickle does
+        return _open_safetensors
     if head.startswith(b"\x80"):
         return _open_older_pickle
-    if head[8:9] == b"{":
-        return _open_safetensors
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(
             f"{path} is only a Git LFS pointer, a few lines in the place of the weights; "

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,8 @@ convert = typer.Typer(
 convert.command()(check)
 
 _MEGABYTE = 1_000_000
+OnBytes = Callable[[int, int], None]
+Run = Callable[[OnBytes], "Report"]
 
 
 class Precision(StrEnum):
@@ -86,8 +88,8 @@ def echomimic_v2(
       cyberhost convert echomimic-v2 EchoMimicV2 fast.safetensors --accelerated \\
           --vae EchoMimicV2/sd-vae-ft-mse --audio-encoder EchoMimicV2/audio_processor/tiny.pt
     """
-    options = {"vae": vae, "audio_encoder": audio_encoder, "drop": drop or ()}
-    _convert_peer("echomimic-v2", sources, out, dtype, options, accelerated, as_json=as_json, quiet=quiet)
+    run = _peer("echomimic-v2", sources, out, dtype, drop, accelerated, vae=vae, audio_encoder=audio_encoder)
+    _show(run, as_json=as_json, quiet=quiet)
 
 
 @convert.command()
@@ -110,8 +112,8 @@ def hallo(
       cyberhost convert hallo net.pth hallo.safetensors --vae sd-vae-ft-mse \\
           --audio-encoder wav2vec2-base-960h
     """
-    options = {"vae": vae, "audio_encoder": audio_encoder, "drop": drop or ()}
-    _convert_peer("hallo", sources, out, dtype, options, as_json=as_json, quiet=quiet)
+    run = _peer("hallo", sources, out, dtype, drop, vae=vae, audio_encoder=audio_encoder)
+    _show(run, as_json=as_json, quiet=quiet)
 
 
 @convert.command("animate-anyone")
@@ -132,9 +134,7 @@ def animate_anyone(
     Example:
       cyberhost convert animate-anyone AnimateAnyone animate-anyone.safetensors --dtype bf16
     """
-    _convert_peer(
-        "animate-anyone", sources, out, dtype, {"vae": vae, "drop": drop or ()}, as_json=as_json, quiet=quiet
-    )
+    _show(_peer("animate-anyone", sources, out, dtype, drop, vae=vae), as_json=as_json, quiet=quiet)
 
 
 @convert.command()
@@ -162,7 +162,7 @@ def assemble(
           start.safetensors
     """
 
-    def run(on_bytes: Callable[[int, int], None]) -> "Report":
+    def run(on_bytes: OnBytes) -> "Report":
         from ..checkpoints import assemble as assembling
         from ..checkpoints.writing import DTYPES
 
@@ -180,30 +180,34 @@ def assemble(
     _show(run, as_json=as_json, quiet=quiet)
 
 
-def _convert_peer(
+def _peer(
     kind: str,
     sources: list[Path],
     out: Path,
     dtype: Precision,
-    options: dict[str, Any],
+    drop: list[str] | None,
     accelerated: bool = False,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    def run(on_bytes: Callable[[int, int], None]) -> "Report":
+    **companions: Path | None,
+) -> Run:
+    def run(on_bytes: OnBytes) -> "Report":
         from ..checkpoints.peers import PUBLISHED, convert_peer
         from ..checkpoints.writing import DTYPES
 
-        config = PUBLISHED.derive(accelerated=accelerated)
         return convert_peer(
-            kind, sources, out, config=config, dtype=DTYPES[dtype.value], on_bytes=on_bytes, **options
+            kind,
+            sources,
+            out,
+            config=PUBLISHED.derive(accelerated=accelerated),
+            dtype=DTYPES[dtype.value],
+            drop=drop or (),
+            on_bytes=on_bytes,
+            **companions,
         )
 
-    _show(run, as_json=as_json, quiet=quiet)
+    return run
 
 
-def _show(run: Callable[[Callable[[int, int], None]], "Report"], *, as_json: bool, quiet: bool) -> None:
+def _show(run: Run, *, as_json: bool, quiet: bool) -> None:
     """Run a conversion with a bar and a clean Ctrl-C; its account is printed even when it fails."""
     from ..checkpoints.accounting import UnaccountedWeightsError  # here and not above: torch takes seconds
     from ..pipeline import Progress

@@ -15,6 +15,7 @@ import typer
 from .. import bundled
 from .running import progress_bars
 from .systems import (
+    SYSTEM_HELP,
     CheckpointInstead,
     DecodedOption,
     FramesOption,
@@ -116,9 +117,7 @@ def speed(
 
 @evaluate.command()
 def segment(
-    system: Annotated[
-        str, typer.Option(help="cyberhost, cyberhost-head or cyberhost-tiny, with random weights.")
-    ] = "cyberhost",
+    system: Annotated[str, typer.Option(help=f"With random weights: {SYSTEM_HELP}")] = "cyberhost",
     checkpoint: CheckpointInstead = None,
     dtype: Annotated[
         list[Precision] | None,
@@ -145,7 +144,7 @@ def segment(
     \b
     Examples:
       cyberhost evaluate segment --system cyberhost --dtype fp16 --dtype bf16 --device cuda
-      cyberhost evaluate segment --checkpoint echomimic-v2.safetensors --device cuda
+      cyberhost evaluate segment --checkpoint my.safetensors --device cuda
       cyberhost evaluate segment --system cyberhost-tiny --dtype fp32 --device cpu --steps 2
     """
     chosen = chosen_system(system, checkpoint)

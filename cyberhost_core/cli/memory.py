@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .systems import (
+    SYSTEM_HELP,
     CheckpointInstead,
     DecodedOption,
     FramesOption,
@@ -15,7 +16,7 @@ from .systems import (
 
 
 def memory(
-    system: Annotated[str, typer.Argument(help="cyberhost, cyberhost-head or cyberhost-tiny.")] = "cyberhost",
+    system: Annotated[str, typer.Argument(help=SYSTEM_HELP)] = "cyberhost",
     checkpoint: CheckpointInstead = None,
     height: HeightOption = None,
     width: WidthOption = None,
@@ -30,7 +31,7 @@ def memory(
     \b
     Examples:
       cyberhost memory
-      cyberhost memory cyberhost-head --height 512 --width 512
+      cyberhost memory hallo --height 512 --width 512
       cyberhost memory --checkpoint my.safetensors --json
     """
     from ..metrics.memory_plan import plan_memory  # here and not above: torch takes seconds

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ..metrics.autoencoders import Autoencoder
     from ..systems.spec import SystemSpec
 
+SYSTEM_HELP = "cyberhost, cyberhost-head, cyberhost-tiny, echomimic-v2, hallo or animate-anyone."
+
 CheckpointInstead = Annotated[
     Path | None, typer.Option("--checkpoint", "-c", help="Take the system in this weights file instead.")
 ]
@@ -36,16 +38,23 @@ def chosen_system(name: str, checkpoint: Path | None) -> Chosen:
     Raises:   ConfigError: no such system; CheckpointError: the file cannot be used
     """
     from ..checkpoints.file import open_checkpoint
-    from ..errors import ConfigError
     from ..metrics.autoencoders import stored_autoencoder, usual_autoencoder
-    from ..systems.cyberhost import SYSTEMS
 
-    if checkpoint is not None:
-        stored = open_checkpoint(checkpoint)
-        speech, _ = stored.audio_encoder or ({}, {})
-        count = sum(value.numel() for value in speech.values())
-        return Chosen(stored.spec, stored_autoencoder(stored), count)
-    if name not in SYSTEMS:
-        raise ConfigError(f"There is no system '{name}'; choose one of: {', '.join(SYSTEMS)}.")
-    spec = SYSTEMS[name]()
-    return Chosen(spec, usual_autoencoder(spec))
+    if checkpoint is None:
+        spec = _named(name)
+        return Chosen(spec, usual_autoencoder(spec))
+    stored = open_checkpoint(checkpoint)
+    speech, _ = stored.audio_encoder or ({}, {})
+    count = sum(value.numel() for value in speech.values())
+    return Chosen(stored.spec, stored_autoencoder(stored), count)
+
+
+def _named(name: str) -> "SystemSpec":
+    from ..errors import ConfigError
+    from ..systems.cyberhost import SYSTEMS
+    from ..systems.public import PEERS
+    from ..systems.published import published
+
+    if name not in SYSTEMS | PEERS:
+        raise ConfigError(f"There is no system '{name}'; choose one of: {', '.join((*SYSTEMS, *PEERS))}.")
+    return SYSTEMS[name]() if name in SYSTEMS else published(name)

@@ -3,13 +3,10 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-
-from ..backbone.conditions import Conditions
 
 
 @contextmanager
@@ -29,29 +26,3 @@ def give_fake_weights(module: nn.Module, dtype: torch.dtype) -> None:
             setattr(part, name, nn.Parameter(empty, requires_grad=False))
         for name, value in list(part.named_buffers(recurse=False)):
             setattr(part, name, torch.empty(value.shape, dtype=value.dtype))
-
-
-def countable(conditions: Conditions) -> Conditions:
-    """The same conditions, whose rows with a reference are known by number.
-
-    A mask of fakes cannot say how many rows it lets through.
-    """
-    values = {field.name: getattr(conditions, field.name) for field in fields(conditions)}
-    return _CountableConditions(**values)
-
-
-class _CountableConditions(Conditions):
-    def rows_with_reference(self, _device: torch.device) -> "_Rows":  # type: ignore[override]
-        having = [has for has in self.reference_rows for _ in range(self.frames)]
-        return _Rows([row for row, has in enumerate(having) if has], of=len(having))
-
-
-class _Rows(list[int]):
-    """Row numbers that can be turned round as a mask can."""
-
-    def __init__(self, rows: list[int], *, of: int) -> None:
-        super().__init__(rows)
-        self._of = of
-
-    def __invert__(self) -> "_Rows":
-        return _Rows([row for row in range(self._of) if row not in self], of=self._of)

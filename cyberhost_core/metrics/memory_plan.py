@@ -24,7 +24,7 @@ from ..systems.model import SystemModel, on_meta, parameter_table
 from ..systems.sampling import guided_conditions, guided_prediction
 from ..systems.spec import SystemSpec
 from .autoencoders import Autoencoder
-from .fake_tensors import countable, fake_tensors, give_fake_weights
+from .fake_tensors import fake_tensors, give_fake_weights
 from .live_bytes import LiveBytes
 from .random_inputs import RandomInputs, Size
 from .report import aligned
@@ -159,7 +159,7 @@ def _steps(counter: LiveBytes, encode: Callable[[], Step], x_FCHW: Tensor) -> di
 def _together(model: SystemModel, reference: Reference, drive: Drive) -> Step:
     """All passes in one batch, as the package samples."""
     guidance = _guidance(model.spec)
-    conditions = countable(guided_conditions(model, reference, drive, guidance=guidance))
+    conditions = guided_conditions(model, reference, drive, guidance=guidance)
     return lambda x_FCHW: guided_prediction(model, x_FCHW, torch.tensor(0), conditions, guidance=guidance)
 
 

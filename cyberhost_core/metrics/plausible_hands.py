@@ -14,8 +14,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..gesture.kinematics import hand_keypoints
+from ..gesture.skeleton import SIDES, Side
 from ..puppets.gesture import HAND_LENGTH_FRAC, gesture
-from ..puppets.hand import SIDES, Side, hand_keypoints
 from ..puppets.performance import random_performance
 from ..puppets.prosody import Prosody
 from ..types import HAND_POINTS, SEEN, Pose

@@ -19,7 +19,7 @@ from ..backbone.transformer import (
 )
 from ..backbone.unet import SiteLayerConfig, UNetConfig
 from ..diffusion.schedule import ScheduleSpec
-from .spec import AudioSpec, ClaritySpec, IdentitySpec, LongVideoSpec, SystemSpec
+from .spec import SD_LATENT_SCALE, AudioSpec, ClaritySpec, IdentitySpec, LongVideoSpec, SystemSpec
 
 
 def paper() -> SystemSpec:
@@ -29,6 +29,8 @@ def paper() -> SystemSpec:
     return SystemSpec(
         name="cyberhost",
         unet=UNetConfig(layers=(SpatialTransformerConfig(), *regions, motion), plain_layers=(motion,)),
+        latent_scale=SD_LATENT_SCALE,
+        any_size=True,
     )
 
 

@@ -285,12 +285,13 @@ class Encoders(nn.Module):
         return (reference.input_BCHW * kept[:, None, None, None]).repeat_interleave(frames, dim=0)
 
     def _image_tokens(self, vector_BD: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens of the picture's vector, and of none."""
+        """Tokens of the picture's vector, and of none; unprojected, it is one token or several end to end."""
         if self.spec.image_tokens is None:
             return _NOTHING, _NOTHING
         nothing = torch.zeros_like(vector_BD)
         if self.image_projection is None:
-            return vector_BD[:, None], nothing[:, None]
+            each = (-1, self.spec.image_tokens.token_dim)
+            return vector_BD.unflatten(1, each), nothing.unflatten(1, each)
         return self.image_projection(vector_BD), self.image_projection(nothing)
 
     def _row_tokens(self, image_BRD: Tensor, null_image_BRD: Tensor, *, row: int, at: int) -> Tensor:

@@ -23,11 +23,10 @@ from ..backbone.transformer import (
 from ..backbone.unet import SiteLayerConfig, UNetConfig
 from ..config import Config
 from ..diffusion.schedule import ScheduleSpec
-from .spec import AudioSpec, ImageTokensSpec, LongVideoSpec, SlidingWindowsSpec, SystemSpec
+from .spec import SD_LATENT_SCALE, AudioSpec, ImageTokensSpec, LongVideoSpec, SlidingWindowsSpec, SystemSpec
 
 Shapes = Mapping[str, tuple[int, ...]]  # by the names of our checkpoints
 _BLOCK = "denoiser.mid_block.attentions.0.transformer_blocks.0."  # one that is always there
-_SD_LATENT_SCALE = 0.18215
 _WHISPER_TOKENS = 10 * 5  # steps of 20 ms per frame, levels of the encoder
 
 
@@ -170,7 +169,7 @@ def _spec(name: str, shapes: Shapes, unet: UNetConfig) -> SystemSpec:
         movement_encoder=_map_encoder(shapes),
         pose_encoder=None,
         clarity=None,
-        latent_scale=_SD_LATENT_SCALE,
+        latent_scale=SD_LATENT_SCALE,
         any_size=True,
     )
 

@@ -13,6 +13,8 @@ from ..backbone.unet import UNetConfig
 from ..config import Config
 from ..diffusion.schedule import ScheduleSpec
 
+SD_LATENT_SCALE = 0.18215  # brings the latents of Stable Diffusion 1.5's autoencoder to unit variance
+
 
 class AudioSpec(Config):
     """The sound's way in: how it is heard, the size of one step's feature, the steps per frame, the tokens.

@@ -26,32 +26,33 @@ class DualGuider(comfy.samplers.CFGGuider):
     def set_scales(self, *, reference: float, audio: float) -> None:
         self.reference_scale, self.audio_scale = reference, audio
 
+    def weighs(self, name: str) -> bool:
+        """Whether a pass, by the name of its conds, has a weight."""
+        if name == "negative":
+            return not math.isclose(self.reference_scale, 1.0)
+        return name == "positive" or not math.isclose(self.reference_scale, self.audio_scale)
+
     def predict_noise(
         self, x: Tensor, timestep: Tensor, model_options: dict | None = None, _seed: int | None = None
     ) -> Tensor:
         options = model_options or {}
-        needs_null = not math.isclose(self.reference_scale, 1.0)
-        needs_reference = needs_null or not math.isclose(self.audio_scale, 1.0)
         passes = [
-            self.conds["negative"] if needs_null else None,
-            self.conds["middle"] if needs_reference else None,
-            self.conds["positive"],
+            self.conds[name] if self.weighs(name) else None for name in ("negative", "middle", "positive")
         ]
         null, reference, full = comfy.samplers.calc_cond_batch(self.inner_model, passes, x, timestep, options)
-        if not needs_reference:
-            return full
+        one_scale = passes[1] is None
         guided = comfy.samplers.cfg_function(
             self.inner_model,
-            reference,
+            full if one_scale else reference,
             null,
             self.reference_scale,
             x,
             timestep,
             model_options=options,
-            cond=self.conds["middle"],
+            cond=passes[2] if one_scale else passes[1],
             uncond=passes[0],
         )
-        return guided + self.audio_scale * (full - reference)
+        return guided if one_scale else guided + self.audio_scale * (full - reference)
 
 
 def step_callback(model: Any, report: Report) -> Callable[[int, Tensor, Tensor, int], None]:

@@ -19,7 +19,7 @@ from ..types import Parts
 from .audio_encoder import audio_encoder
 from .model import CyberHostModel, HostConfig
 from .ops import host_ops
-from .vae import native_vae
+from .vae import native_vae, stable_diffusion_vae
 
 _DENOISER = "denoiser."
 
@@ -56,9 +56,22 @@ def load(path: Path) -> Loaded:
             identity=identity,
             picture_floor_db=float(stored.training.get("picture_floor_db", 0.0)),
         ),
-        vae=native_vae(stored.vae) if stored.vae else None,
-        audio_encoder=audio_encoder(*stored.audio_encoder) if stored.audio_encoder else None,
+        vae=_vae(stored),
+        audio_encoder=_ears(stored),
     )
+
+
+def _vae(stored: StoredCheckpoint) -> Any:
+    if stored.autoencoder:
+        return stable_diffusion_vae(*stored.autoencoder)
+    return native_vae(stored.vae) if stored.vae else None
+
+
+def _ears(stored: StoredCheckpoint) -> Any:
+    audio = stored.spec.audio
+    if audio is None or stored.audio_encoder is None:
+        return None
+    return audio_encoder(*stored.audio_encoder, hearing=audio.hearing)
 
 
 def _identity(path: Path) -> str:

@@ -85,7 +85,8 @@ def _chained(model: Any, conditionings: list[list], first: Passage, *, sampling:
     for number in range(segments):
         pinned = past[len(past) - min(long.pinned, len(past)) :] if number else past[:0]
         start = number * long.kept - len(pinned)
-        motion = _motion(first, past[: len(past) - len(pinned)][-long.motion_frames :])
+        shown = past[: len(past) - len(pinned)][-long.motion_frames :]
+        motion = _motion(first, shown) if number else first.bank.opening
 
         def report(done: int, preview: Any, number: int = number) -> None:
             bar.update_absolute(number * steps + done, segments * steps, preview)

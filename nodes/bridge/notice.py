@@ -15,4 +15,5 @@ def notice(node: Any, text: str) -> None:
 def notice_in_vain(node: Any, names: list[str], *, system: str) -> None:
     """Say which connected inputs a system does not use."""
     if names:
-        notice(node, f"'{system}' does not use {' and '.join(names)}; this input is ignored.")
+        ignored = "this input is" if len(names) == 1 else "these inputs are"
+        notice(node, f"'{system}' does not use {' and '.join(names)}; {ignored} ignored.")

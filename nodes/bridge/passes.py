@@ -11,12 +11,16 @@ from ...cyberhost_core.conditions.face_masks import face_masks, mask_levels
 from ...cyberhost_core.diffusion.guidance import PassName
 from ...cyberhost_core.errors import CheckpointError, ConfigError, ImageError
 from ...cyberhost_core.systems.track import Track, audio_windows, silence
-from ...cyberhost_core.systems.wants import require_wanted
+from ...cyberhost_core.systems.wants import Want, require_wanted
 from ..types import AudioTrack, Clarity, Parts, ReferenceBank
 from .passage import KEY, Passage
 
 # A clip's sound can be longer than its pictures by what its encoder padded: the last map is held that long.
 _PADDED_FRAMES = 2
+_WHERE: dict[Want, str] = {
+    "sound": "connect Wav2Vec Audio Features to audio_features",
+    "map": "connect a map, such as Body Movement Map, Skeleton Map or Face Box Map gives it, to map",
+}
 _PASSES: tuple[PassName, ...] = ("full", "reference", "null")
 
 
@@ -48,14 +52,10 @@ def make_passes(parts: Parts, bank: ReferenceBank, told: Told) -> tuple[list[lis
             f"The reference was made with the checkpoint '{bank.identity}' and the parts are of "
             f"'{parts.identity}'; load both from one Load CyberHost node."
         )
-    in_vain = require_wanted(
-        spec,
-        {"sound": told.audio is not None, "map": told.map_BYXC is not None},
-        where={
-            "sound": "connect Wav2Vec Audio Features to audio_features",
-            "map": "connect a map, such as Body Movement Map, Skeleton Map or Face Box Map gives it, to map",
-        },
-    )
+    given: dict[Want, bool] = {"sound": told.audio is not None, "map": told.map_BYXC is not None}
+    if told.clarity is not None:  # the slider stands for it otherwise
+        given["clarity"] = True
+    in_vain = require_wanted(spec, given, where=_WHERE)
     audio = None if spec.audio is None else told.audio
     frames = _frames(audio, told.map_BYXC)
     track = Track(
@@ -76,7 +76,7 @@ def make_passes(parts: Parts, bank: ReferenceBank, told: Told) -> tuple[list[lis
             [
                 token,
                 {
-                    KEY: Passage(name=name, parts=parts, bank=bank, track=track),
+                    KEY: Passage(name=name, parts=parts, bank=bank, track=track, motion=bank.opening),
                     "additional_models": [parts.encoders],
                 },
             ]

@@ -9,8 +9,10 @@ import torch
 
 from ...cyberhost_core.conditions.skeleton_map import draw_skeleton
 from ...cyberhost_core.errors import CheckpointError, ConfigError, ImageError
-from ...cyberhost_core.systems.encoders import Encoders, Reference
-from ...cyberhost_core.systems.spec import SystemSpec
+from ...cyberhost_core.systems.encoders import Encoders, Motion, Reference
+from ...cyberhost_core.systems.long_video import opening_frames
+from ...cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
+from ...cyberhost_core.systems.track import NO_MOTION
 from ...cyberhost_core.systems.wants import Want, require_wanted, wants
 from ...cyberhost_core.types import Pose
 from ..types import Crops, Parts, ReferenceBank
@@ -56,6 +58,7 @@ def read_reference(
         "embedding": seen.embedding_D is not None,
     }
     in_vain = require_wanted(spec, given, where=_WHERE)
+    _require_autoencoder(vae, name=spec.name)
     pixels = torch.from_numpy(picture_YXC.copy())[None].float() / 255
     latents = vae.encode(pixels)
     if latents.ndim != 4 or latents.shape[1] != spec.unet.latent_channels:
@@ -65,12 +68,12 @@ def read_reference(
             "or load the VAE that the checkpoint was trained with."
         )
     _require_known(pixels, vae, latents, floor_db=parts.picture_floor_db, name=spec.name)
-    found = _encoded(parts, latents * spec.latent_scale, seen)
-    return ReferenceBank(found, parts.identity, seen.pose, height, width), in_vain
+    reference, opening = _encoded(parts, latents * spec.latent_scale, seen)
+    return ReferenceBank(reference, opening, parts.identity, seen.pose, height, width), in_vain
 
 
 @torch.inference_mode()
-def _encoded(parts: Parts, latents_1CHW: torch.Tensor, seen: Seen) -> Reference:
+def _encoded(parts: Parts, latents_1CHW: torch.Tensor, seen: Seen) -> tuple[Reference, Motion]:
     management.load_models_gpu([parts.encoders])
     encoders: Encoders = parts.encoders.model
     device, dtype = parts.encoders.load_device, encoders.reference_net.conv_in.weight.dtype
@@ -85,7 +88,20 @@ def _encoded(parts: Parts, latents_1CHW: torch.Tensor, seen: Seen) -> Reference:
         vector_D = seen.embedding_D if image.source == "clip" else seen.crops and seen.crops.raw_face_D
         given["image_vector_BD"] = _sized(vector_D, image.vector_dim)[None]
     found = encoders.encode_reference(**{name: value.to(device, dtype) for name, value in given.items()})
-    return found.to(torch.device("cpu"), dtype)
+    long, opening = parts.spec.long_video, NO_MOTION
+    if isinstance(long, LongVideoSpec) and len(frames := opening_frames(long, found)):
+        opening = encoders.encode_motion(frames[None], found)
+    cpu = torch.device("cpu")
+    return found.to(cpu, dtype), opening.to(cpu, dtype)
+
+
+def _require_autoencoder(vae: Any, *, name: str) -> None:
+    if vae is None:
+        raise CheckpointError(
+            f"'{name}' came without an autoencoder, but one was expected on vae; connect Load VAE with "
+            "vae-ft-mse-840000-ema-pruned.safetensors here and wherever frames are decoded, or convert the "
+            "checkpoint again with --vae."
+        )
 
 
 def _require_size(spec: SystemSpec, height: int, width: int) -> None:

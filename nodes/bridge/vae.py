@@ -1,18 +1,45 @@
-"""Our small autoencoder as a native VAE, so that ComfyUI's own encode and decode nodes take it."""
+"""A checkpoint's autoencoder as a native VAE, so that ComfyUI's own encode and decode nodes take it.
+
+Stable Diffusion's becomes ComfyUI's own class; our small one is put in where that has its network.
+"""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import comfy.model_management as management
 import comfy.model_patcher
 import comfy.sd
 import torch
+from torch import Tensor
 
 from ...cyberhost_core.backbone.vae import TinyVAE
 
 _DECODE_FLOATS_PER_CELL = (
     64 * 48 * 4
 )  # 8 x 8 pixels, at most 48 channels wide at half resolution, some copies
+
+
+def stable_diffusion_vae(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> Any:
+    """Build Stable Diffusion's autoencoder from diffusers' names and configuration.
+
+    By itself ComfyUI knows one size; the configuration tells it others.
+    """
+    first, *_ = widths = config["block_out_channels"]
+    network = {
+        "double_z": True,
+        "z_channels": config["latent_channels"],
+        "resolution": 256,
+        "in_channels": config["in_channels"],
+        "out_ch": config["out_channels"],
+        "ch": first,
+        "ch_mult": [width // first for width in widths],
+        "num_res_blocks": config["layers_per_block"],
+        "attn_resolutions": [],
+        "dropout": 0.0,
+    }
+    named = {"params": {"ddconfig": network, "embed_dim": config["latent_channels"]}}
+    return comfy.sd.VAE(sd=dict(state), config=named)
 
 
 def native_vae(vae: TinyVAE) -> Any:

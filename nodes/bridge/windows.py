@@ -3,7 +3,8 @@
 all frames --windows of this step--> passes -> guidance --mean where windows overlap--> all frames
 """
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import comfy.patcher_extension as extension
 from torch import Tensor
@@ -13,7 +14,10 @@ from ...cyberhost_core.systems.long_video import windows_of_step
 from ...cyberhost_core.systems.spec import SlidingWindowsSpec
 from .conds import CondPass, Memos
 from .guider import DualGuider
-from .passage import KEY
+from .passage import KEY, Passage
+
+if TYPE_CHECKING:
+    from ..types import ReferenceBank
 
 
 class WindowGuider(DualGuider):
@@ -22,6 +26,7 @@ class WindowGuider(DualGuider):
     def set_windows(self, long: SlidingWindowsSpec) -> None:
         self.long = long
         self._memos: Memos = {}
+        self._bank: ReferenceBank | None = None
 
         def plan_for_one_window(execute: Any, model: Any, noise_shape: Any, *rest: Any, **named: Any) -> Any:
             # the host weighs what fits into memory by the size of one batch, which is a window
@@ -44,8 +49,10 @@ class WindowGuider(DualGuider):
             self.conds = {
                 name: [self._in_window(cond, frames, like=x) for cond in conds]
                 for name, conds in whole.items()
+                if self.weighs(name)
             }
-            return super(WindowGuider, self).predict_noise(x[list(frames)], timestep, options, seed)
+            rows = list(frames)
+            return super(WindowGuider, self).predict_noise(x[rows], timestep[rows], options, seed)
 
         cut = windows_of_step(self.long, len(x), _step(options, timestep))
         try:
@@ -54,9 +61,12 @@ class WindowGuider(DualGuider):
             self.conds = whole
 
     def _in_window(self, cond: dict, frames: Window, *, like: Tensor) -> dict:
-        passage = cond[KEY]
         dtype = self.inner_model.manual_cast_dtype or self.inner_model.get_dtype()
-        conditions = passage.window(frames, device=like.device, dtype=dtype)
+        passage: Passage = cond[KEY]
+        if self._bank is None:  # of all passes and windows: brought to where it is read only once
+            self._bank = replace(passage.bank, reference=passage.bank.reference.to(like.device, dtype))
+        near = replace(passage, bank=self._bank)
+        conditions = near.window(frames, device=like.device, dtype=dtype)
         told = CondPass(conditions, passage.name, self._memos)
         return {**cond, "model_conds": {**cond["model_conds"], KEY: told}}
 

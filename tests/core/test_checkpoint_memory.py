@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cyberhost_core.backbone.latents_bank import BankConfig
 from cyberhost_core.backbone.ops import TORCH_OPS, Ops
 from cyberhost_core.checkpoints.building import build_filled
 from cyberhost_core.checkpoints.file import Checkpoint, load_checkpoint, open_checkpoint, save_checkpoint
+from cyberhost_core.checkpoints.peers import convert_peer
 from cyberhost_core.systems.cyberhost import SYSTEMS, map_regions
 from cyberhost_core.systems.model import SystemModel
+from cyberhost_core.systems.public import PEERS, PeerConfig
 from cyberhost_core.systems.spec import SystemSpec
+
+from .weight_files import peer_shapes, random_weights, shrunk
 
 MEASURE = Path(__file__).with_name("measure_loading.py")
 
@@ -57,6 +61,20 @@ def test_a_loaded_model_equals_one_that_was_built_first_and_filled_then(
         assert found[name].dtype == value.dtype, name
         assert torch.equal(found[name], value), name
     assert torch.equal(predicted(loaded, clips), predicted(plain, clips))
+
+
+@pytest.mark.parametrize("kind", PEERS)
+def test_a_public_model_too(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.safetensors"
+    save_file(random_weights(shrunk(peer_shapes(kind))), tmp_path / "published.safetensors")
+    config = PeerConfig(norm_groups=8, motion_norm_groups=8)
+    convert_peer(kind, [tmp_path / "published.safetensors"], path, config=config)
+    loaded = load_checkpoint(path).model
+    plain = SystemModel(loaded.spec)
+    plain.load_state_dict(load_file(path))
+    wanted, found = everything_kept(plain.eval()), everything_kept(loaded)
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], value) for name, value in wanted.items())
 
 
 def predicted(model: SystemModel, clips: Callable) -> Tensor:

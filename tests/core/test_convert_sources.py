@@ -64,6 +64,16 @@ def test_every_format_gives_the_same_tensors(written: Path) -> None:
         assert torch.equal(source.read(name), value)
 
 
+def test_a_safetensors_file_is_one_however_its_header_is_long(tmp_path: Path) -> None:
+    # The length comes first, and its lowest byte may be the one that pickles begin with.
+    path, lengths = tmp_path / "weights.any", set()
+    for padding in range(64):
+        save_file(WEIGHTS, path, {"note": "x" * 8 * padding})
+        lengths.add(path.read_bytes()[0])
+        assert not Source(path).read_whole
+    assert 0x80 in lengths
+
+
 def test_tensors_stay_what_they_are_when_the_file_is_mapped_anew(
     written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

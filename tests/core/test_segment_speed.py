@@ -1,4 +1,4 @@
-"""A segment is timed as it is sampled: every step with every pass, in the precision asked for, stage by stage."""
+"""A segment is timed as it is sampled: all steps with all passes, in the precision asked for."""
 
 import json
 from pathlib import Path
@@ -110,9 +110,11 @@ def test_a_device_that_is_not_there_ends_in_one_sentence(
 
 
 def test_running_out_of_memory_ends_in_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="does not fit into the memory of 'cuda'; ask 'cyberhost memory'"):
-        with too_large_in_words(torch.device("cuda")):
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 TiB.")
+    refused = pytest.raises(
+        ConfigError, match="does not fit into the memory of 'cuda'; ask 'cyberhost memory'"
+    )
+    with refused, too_large_in_words(torch.device("cuda")):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 TiB.")
 
 
 def test_without_a_name_the_cpu_is_taken_where_there_is_no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:

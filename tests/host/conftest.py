@@ -1,9 +1,11 @@
 """Give every host test a real ComfyUI: the newest, then the oldest that is supported, each started once."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from .public_weights import convert_all
 from .server import VERSIONS, Client, Server, checkout
 
 
@@ -19,3 +21,16 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def object_info(host: Client) -> dict[str, dict]:
     return host.object_info()
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return convert_all(tmp_path_factory.mktemp("public"))
+
+
+@pytest.fixture(scope="session")
+def public(host: Client, converted: dict[str, Path]) -> dict[str, Path]:
+    """The public models, converted and put where Load CyberHost finds them, by kind."""
+    for path in converted.values():
+        host.add_model("cyberhost", path)
+    return converted

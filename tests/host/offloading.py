@@ -1,7 +1,7 @@
 """Custom nodes for a test server: with this file among them, no weight is loaded that could stay where it is.
 
-ComfyUI's --novram gives a model 0.1 bytes; here every model gets them on a CPU, too, where the host would load
-it whole. All that follows is the host's: layers cast their weights when they run, and a LoRA waits until then.
+ComfyUI's --novram gives a model 0.1 bytes; here every model gets them on a CPU, too, where it would be loaded
+whole. All that follows is the host's: layers cast their weights when they run, and a LoRA waits until then.
 """
 
 import traceback
@@ -63,7 +63,7 @@ def plenty() -> Any:
 
 
 class Moves(TorchFunctionMode):
-    """Let fake tensors be moved in inference mode, where torch's own ways of moving look for a real device."""
+    """Let fake tensors be moved in inference mode, where torch's own ways of moving look for a real GPU."""
 
     def __torch_function__(
         self, function: Any, _types: Any, args: tuple = (), kwargs: dict | None = None

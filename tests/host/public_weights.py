@@ -1,23 +1,28 @@
-"""Public models as their projects publish them, small and of random weights: names, layout, formats.
+"""Public models as their projects publish them, of random weights: names, layout, formats.
 
     names and full-size shapes (a fixture) --widths / 10, tokens as small--> .pth files -> cyberhost convert
     autoencoder, Whisper, wav2vec2: folders as diffusers and transformers write them
+    CLIP's vision tower, Stable Diffusion's autoencoder: full size, which is the only one that ComfyUI knows
 
 What the published configurations fix stays: 4 stages of 2 blocks, 8 heads, 32 norm groups, 4 latent channels,
 CLIP's 768 and a face network's 512 numbers.
 """
 
-import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+import re
+import struct
+from collections.abc import Callable, Mapping
+from itertools import accumulate
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from cyberhost_core.checkpoints.autoencoder_names import autoencoder_shapes
+from cyberhost_core.cli.main import main
+
 from ..core.weight_files import is_position, parts_of, peer_shapes, sinusoidal
-from .server import REPOSITORY, Checkout
 
 SHRINK = 10
 WHISPER_WIDTH, WAV2VEC_WIDTH, WAV2VEC_LAYERS = 16, 16, 2
@@ -62,18 +67,21 @@ def random_weights(shapes: Mapping[str, tuple[int, ...]], *, seed: int = 0) -> d
 
 def write_autoencoder(folder: Path, *, widths: tuple[int, ...] = (32, 32, 64, 64)) -> Path:
     """Write a folder like stabilityai/sd-vae-ft-mse."""
-    from diffusers import AutoencoderKL
-
-    torch.manual_seed(0)
-    model = AutoencoderKL(
-        block_out_channels=widths,
-        down_block_types=["DownEncoderBlock2D"] * len(widths),
-        up_block_types=["UpDecoderBlock2D"] * len(widths),
-        layers_per_block=2,
-        latent_channels=4,
-    )
-    model.decoder.conv_out.weight.data *= 3  # pictures that differ from place to place
-    model.save_pretrained(folder)
+    folder.mkdir(parents=True)
+    config = {
+        "_class_name": "AutoencoderKL",
+        "in_channels": 3,
+        "out_channels": 3,
+        "latent_channels": 4,
+        "layers_per_block": 2,
+        "block_out_channels": widths,
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
+        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
+        "norm_num_groups": 32,
+    }
+    shapes = {name.removeprefix("vae."): shape for name, shape in autoencoder_shapes(config).items()}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    save_file(random_weights(shapes), folder / "diffusion_pytorch_model.safetensors")
     return folder
 
 
@@ -119,50 +127,75 @@ def write_wav2vec2(folder: Path) -> Path:
     return folder
 
 
-def convert(found: Checkout, kind: str, *words: str | Path) -> None:
-    """Run the converter as README says: from the pack's folder, with ComfyUI's own Python."""
-    ran = subprocess.run(
-        [found.python, "-m", "cyberhost_core.cli", "convert", kind, *words, "--quiet"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+def write_clip_vision(path: Path) -> Path:
+    """Write CLIP's vision tower ViT-L/14 with its projection, a file of 608 MB that takes 30 on the disk.
+
+    Its first layer mixes what the picture shows; the others hand it on, their matrices are zeros.
+    """
+    deep = re.compile(r"encoder\.layers\.[1-9]\d*\.(self_attn|mlp)\..*\.weight")
+    return _write_sparse(path, _clip_shapes(), hollow=lambda name: deep.search(name) is not None)
 
 
-@dataclass(frozen=True)
-class PublicFiles:
-    """Converted checkpoints by their file names, as the workflows choose them."""
+def convert_all(folder: Path) -> dict[str, Path]:
+    """Write every public model's downloads, convert them on the command line, and give the files by kind.
 
-    echomimic_v2: Path
-    hallo: Path
-    animate_anyone: Path
-
-
-def write_public(found: Checkout, folder: Path) -> PublicFiles:
-    """Write the downloads and convert them."""
+    The last one comes without an autoencoder, as a user may leave it out.
+    """
     vae = write_autoencoder(folder / "sd-vae-ft-mse")
-    ears = {
-        "echomimic-v2": ("--audio-encoder", write_whisper(folder / "whisper-tiny")),
-        "hallo": ("--audio-encoder", write_wav2vec2(folder / "wav2vec2-base-960h")),
+    companions = {
+        "echomimic-v2": ("--vae", vae, "--audio-encoder", write_whisper(folder / "whisper-tiny")),
+        "hallo": ("--vae", vae, "--audio-encoder", write_wav2vec2(folder / "wav2vec2-base-960h")),
         "animate-anyone": (),
     }
-    made = {kind: folder / f"{kind}.safetensors" for kind in ears}
+    made = {kind: folder / f"{kind}.safetensors" for kind in companions}
     for kind, out in made.items():
         downloads = write_downloads(kind, folder / kind)
-        convert(found, kind, downloads, out, "--vae", vae, *ears[kind])
-    return PublicFiles(*made.values())
+        words = ["convert", kind, downloads, out, *companions[kind], "--quiet"]
+        assert main([str(word) for word in words]) == 0
+    return made
 
 
-def _shrunk(
-    shapes: Mapping[str, tuple[int, ...]], small: Mapping[int, int]
-) -> dict[str, tuple[int, ...]]:
+def _shrunk(shapes: Mapping[str, tuple[int, ...]], small: Mapping[int, int]) -> dict[str, tuple[int, ...]]:
     def size(full: int) -> int:
         return small.get(full, full // SHRINK if full % 320 == 0 else full)
 
     return {name: tuple(map(size, shape)) for name, shape in shapes.items()}
 
 
-__all__ = ["PublicFiles", "save_file", "write_public"]
+def _clip_shapes() -> dict[str, tuple[int, ...]]:
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        patch_size=14,
+        projection_dim=768,
+    )
+    with torch.device("meta"):
+        model = CLIPVisionModelWithProjection(config)
+    return {name: tuple(value.shape) for name, value in model.state_dict().items()}
+
+
+def _write_sparse(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], *, hollow: Callable[[str], bool]
+) -> Path:
+    """Write a safetensors file in which some tensors are zeros, which take no room on the disk."""
+    sizes = {name: 2 * torch.Size(shape).numel() for name, shape in shapes.items()}
+    ends = dict(zip(sizes, accumulate(sizes.values()), strict=True))
+    described = {
+        name: {"dtype": "F16", "shape": shape, "data_offsets": [ends[name] - sizes[name], ends[name]]}
+        for name, shape in shapes.items()
+    }
+    header = json.dumps(described).encode()
+    header += b" " * (-len(header) % 8)
+    filled = random_weights({name: shape for name, shape in shapes.items() if not hollow(name)})
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        start = file.tell()
+        for name, value in filled.items():
+            file.seek(start + ends[name] - sizes[name])
+            file.write(value.numpy().tobytes())
+        file.truncate(start + max(ends.values()))
+    return path

@@ -6,6 +6,7 @@ checkout (only read) + folder of its own {custom_nodes/cyberhost -> this reposit
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -110,6 +111,16 @@ class Server:
 
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def import_secs(self) -> float:
+        """How long importing the pack took, by ComfyUI's own report.
+
+        Raises:   ServerError: the report does not name the pack
+        """
+        found = re.search(r"([\d.]+) seconds: \S*custom_nodes/cyberhost\s", self.log_text())
+        if found is None:
+            raise ServerError(f"The log {self.log} names no import time for the pack.")
+        return float(found[1])
 
     def memory_mb(self) -> float:
         """The most memory that the server has held so far, in MiB (Linux only)."""

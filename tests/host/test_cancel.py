@@ -19,7 +19,7 @@ from .sounds import noise
 
 pytestmark = pytest.mark.host
 
-SOON_SECS = 5  # one unit takes a tenth of a second on an idle machine
+SOON_SECS = 10  # one unit takes a tenth of a second on an idle machine
 LONG_SOUND_SECS = 1800  # heard in 8 s
 AT_WORK_SECS = 0.3  # after which a node that tells no progress has begun
 PICTURES, WIDTH, HEIGHT = 64, 480, 640  # drawn in 1.7 s

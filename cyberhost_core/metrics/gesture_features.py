@@ -1,0 +1,193 @@
+"""Features of hand motion: a small autoencoder of one second of both hands, trained on any motion.
+
+    motions --gesture_windows--> (N, 32, 198) -> standardized -> convolutions -> 16 features -> windows again
+                                                                                 |
+                                                                                 +-> standardized -> FGD
+
+Puppets' or people's motion: the code is the same, the file says nothing of which. Saved as safetensors;
+metadata (strings): format, config (JSON).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as nnf
+
+from ..config import Config
+from ..errors import CheckpointError, ConfigError
+from ..training.twins.fitting import Fit, Report, fit, silent
+from .gesture_windows import INPUTS, motion_windows
+
+FORMAT = "cyberhost-gesture-features-1"
+_BATCH = 64
+_LEAST_DEVIATION = 0.02  # of a rotation's entries and of fractions of a picture: what never moves stays small
+_STRIDE = 8  # of the three convolutions together
+
+
+class GestureFeaturesConfig(Config):
+    """Sizes of the autoencoder.
+
+    Units:    window: frames, a multiple of 8; fps: of the motions it is trained on and may be used for
+    """
+
+    window: int = 32
+    features: int = 16
+    width: int = 64
+    fps: float = 25.0
+
+
+class GestureFeatures(nn.Module):
+    """Turn windows of hand motion into features, and back.
+
+    Source:   Yoon et al. 2020 (an autoencoder of poses by 1-D convolutions); Zhou et al. 2019, "On the
+              Continuity of Rotation Representations in Neural Networks" (6 numbers of a rotation)
+    """
+
+    input_mean_C: Tensor
+    input_deviation_C: Tensor
+    feature_mean_D: Tensor
+    feature_deviation_D: Tensor
+
+    def __init__(self, config: GestureFeaturesConfig) -> None:
+        super().__init__()
+        if config.window % _STRIDE or config.window < _STRIDE:
+            raise ConfigError(
+                f"Gesture features of windows of {config.window} frames were asked for; "
+                f"give a multiple of {_STRIDE}."
+            )
+        self.config = config
+        width, steps = config.width, config.window // _STRIDE
+        self.encoder = nn.Sequential(
+            nn.Conv1d(INPUTS, width, 5, stride=2, padding=2),
+            nn.SiLU(),
+            nn.Conv1d(width, width, 5, stride=2, padding=2),
+            nn.SiLU(),
+            nn.Conv1d(width, width, 5, stride=2, padding=2),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(width * steps, config.features),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(config.features, width * steps),
+            nn.Unflatten(1, (width, steps)),
+            nn.SiLU(),
+            nn.ConvTranspose1d(width, width, 4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.ConvTranspose1d(width, width, 4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.ConvTranspose1d(width, INPUTS, 4, stride=2, padding=1),
+        )
+        self.register_buffer("input_mean_C", torch.zeros(INPUTS))
+        self.register_buffer("input_deviation_C", torch.ones(INPUTS))
+        self.register_buffer("feature_mean_D", torch.zeros(config.features))
+        self.register_buffer("feature_deviation_D", torch.ones(config.features))
+
+    def forward(self, windows_NFC: Tensor) -> Tensor:
+        raw = self.encoder(self.standardized(windows_NFC).transpose(1, 2))
+        return (raw - self.feature_mean_D) / self.feature_deviation_D
+
+    def reconstruction_loss(self, windows_NFC: Tensor) -> Tensor:
+        """Compare windows with what comes back of them: 1 for a network that knows the mean only."""
+        inputs_NCF = self.standardized(windows_NFC).transpose(1, 2)
+        return nnf.mse_loss(self.decoder(self.encoder(inputs_NCF)), inputs_NCF)
+
+    def standardized(self, windows_NFC: Tensor) -> Tensor:
+        """Bring every input to the mean 0 and the deviation 1 of the motions trained on."""
+        return (windows_NFC - self.input_mean_C) / self.input_deviation_C
+
+
+def train_gesture_features(
+    motions: Sequence[np.ndarray],
+    *,
+    config: GestureFeaturesConfig | None = None,
+    steps: int = 1000,
+    seed: int = 0,
+    report: Report = silent,
+) -> GestureFeatures:
+    """Train the features on motions: puppets', or a user's own.
+
+    The same motions, steps and seed give the same network on the same machine.
+
+    Shapes:   motions: (F, 134) hand parameters each; those shorter than a window are left out
+    Raises:   ConfigError: fewer windows than twice the features
+    """
+    config = config or GestureFeaturesConfig()
+    windows_NFC = torch.from_numpy(motion_windows(motions, window=config.window))
+    if len(windows_NFC) < 2 * config.features:
+        raise ConfigError(
+            f"The motions give {len(windows_NFC)} windows of {config.window} frames, but {config.features} "
+            f"features need at least {2 * config.features} to learn from; give more motions, or longer ones."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = GestureFeatures(config)
+    network.input_mean_C = windows_NFC.mean(dim=(0, 1))
+    network.input_deviation_C = windows_NFC.std(dim=(0, 1)).clamp(min=_LEAST_DEVIATION)
+
+    def loss_at(step: int) -> Tensor:
+        rows = np.random.default_rng((seed, step)).integers(len(windows_NFC), size=_BATCH)
+        return network.reconstruction_loss(windows_NFC[rows])
+
+    plan = Fit(steps=steps, warmup_steps=min(100, steps), averaging=0.99)
+    trained = fit(network, loss_at, plan=plan, checkpoint=None, report=report)
+    assert isinstance(trained, GestureFeatures)
+    with torch.no_grad():
+        found_ND = trained(windows_NFC)
+    trained.feature_mean_D, trained.feature_deviation_D = found_ND.mean(dim=0), found_ND.std(dim=0)
+    return trained.requires_grad_(False)
+
+
+def motion_features(features: GestureFeatures, motions: Sequence[np.ndarray]) -> np.ndarray:
+    """Compute the features of every window of every motion.
+
+    Shapes:   motions: (F, 134) each; result (N, D) float64
+    """
+    windows_NFC = motion_windows(motions, window=features.config.window)
+    if not len(windows_NFC):
+        return np.zeros((0, features.config.features))
+    with torch.inference_mode():
+        return features(torch.from_numpy(windows_NFC)).double().numpy()
+
+
+def save_gesture_features(features: GestureFeatures, path: Path) -> None:
+    """Write the network with its configuration."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.contiguous() for name, value in features.state_dict().items()}
+    save_file(tensors, path, {"format": FORMAT, "config": features.config.to_json()})
+
+
+def load_gesture_features(path: Path) -> GestureFeatures:
+    """Read what save_gesture_features wrote.
+
+    Raises:   CheckpointError: no file, of another kind, or damaged
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}; train gesture features, or give the path of a file.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(
+                    f"{path} holds no gesture features (its format is '{metadata.get('format', 'none')}', "
+                    f"'{FORMAT}' was expected); choose a file that training gesture features made."
+                )
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as safetensors ({error}); it is truncated or of another kind: train or "
+            "copy it again."
+        ) from error
+    features = GestureFeatures(GestureFeaturesConfig.parse(metadata["config"]))
+    try:
+        features.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"The weights in {path} do not fit its own configuration; the file is damaged or was edited: "
+            "train or copy it again."
+        ) from error
+    return features.eval().requires_grad_(False)
