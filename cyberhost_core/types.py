@@ -33,7 +33,7 @@ class Pose:
     def __len__(self) -> int:
         return len(self.body_FKC)
 
-    def __getitem__(self, frames: slice) -> "Pose":
+    def __getitem__(self, frames: slice | np.ndarray) -> "Pose":
         """Cut out frames; takes slices (or index arrays), so that F stays an axis."""
         return replace(self, **{name: getattr(self, name)[frames] for name in _PARTS})
 

@@ -21,7 +21,8 @@ class Conditions(io.ComfyNode):
             category="CyberHost",
             description=(
                 "Everything that drives the video, as three conditionings: with reference and sound, with "
-                "the reference only, and with neither. The map stays in all three, as in the paper."
+                "the reference only, and with neither. In CyberHost the map stays in all three; what lacks "
+                "for a checkpoint is named, what it does not use is ignored with a notice."
             ),
             search_aliases=["conditioning", "guidance"],
             hidden=[io.Hidden.unique_id],
@@ -40,8 +41,9 @@ class Conditions(io.ComfyNode):
                     "map",
                     optional=True,
                     tooltip=(
-                        "One movement map for the whole video, or one map per frame: skeletons, or hands "
-                        "drawn on the movement map. Painted maps work, too."
+                        "One map for the whole video (movement box, Hallo's face box), or one per frame: "
+                        "skeletons, hands drawn on the movement map, EchoMimicV2's hands. Painted maps work, "
+                        "too."
                     ),
                 ),
                 io.Float.Input(

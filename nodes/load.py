@@ -14,10 +14,18 @@ class LoadCyberHost(io.ComfyNode):
             display_name="Load CyberHost",
             category="CyberHost",
             description=(
-                "Load a CyberHost checkpoint from models/cyberhost, or the bundled tiny model, which knows "
-                "drawn puppets of 96 x 128 pixels and no people."
+                "Load a checkpoint from models/cyberhost: CyberHost's, a converted EchoMimicV2, Hallo or "
+                "AnimateAnyone, or the bundled tiny model, which knows drawn puppets of 96 x 128 pixels and "
+                "no people."
             ),
-            search_aliases=["cyberhost", "talking body", "checkpoint"],
+            search_aliases=[
+                "cyberhost",
+                "talking body",
+                "checkpoint",
+                "echomimic",
+                "hallo",
+                "animate anyone",
+            ],
             inputs=[
                 io.Combo.Input(
                     "checkpoint",
@@ -30,9 +38,15 @@ class LoadCyberHost(io.ComfyNode):
                 io.Custom("CYBERHOST_PARTS").Output(
                     "parts", display_name="parts", tooltip="ReferenceNet, map, hand, face and sound encoders."
                 ),
-                io.Vae.Output("vae", display_name="vae", tooltip="The checkpoint's autoencoder."),
+                io.Vae.Output(
+                    "vae",
+                    display_name="vae",
+                    tooltip="The checkpoint's autoencoder, where the file holds it.",
+                ),
                 io.AudioEncoder.Output(
-                    "audio_encoder", display_name="audio_encoder", tooltip="The checkpoint's wav2vec2."
+                    "audio_encoder",
+                    display_name="audio_encoder",
+                    tooltip="What the checkpoint hears with, wav2vec2 or Whisper, where the file holds it.",
                 ),
                 io.Int.Output("width", display_name="width", tooltip="Picture width it works at, in pixels."),
                 io.Int.Output(

@@ -19,8 +19,9 @@ class Sampler(io.ComfyNode):
             display_name="RAM U-Net Sampler",
             category="CyberHost",
             description=(
-                "Sample the whole length: segments of 12 frames, each continued from the last frames of the "
-                "one before. The noise belongs to the absolute frame: same seed, same video."
+                "Sample the whole length as the checkpoint does: segments, each continued from the last "
+                "frames of the one before, or windows that overlap. The noise belongs to the absolute frame: "
+                "same seed, same video."
             ),
             search_aliases=["ksampler", "long video", "dual cfg"],
             inputs=[
@@ -30,18 +31,27 @@ class Sampler(io.ComfyNode):
                 io.Conditioning.Input("negative", tooltip="From CyberHost Conditions."),
                 io.Noise.Input("noise", tooltip="RandomNoise: the seed."),
                 io.Sampler.Input("sampler", tooltip="KSamplerSelect; euler is the paper's DDIM."),
-                io.Sigmas.Input("sigmas", tooltip="BasicScheduler; 'simple', 20 to 30 steps."),
+                io.Sigmas.Input(
+                    "sigmas",
+                    tooltip="BasicScheduler; 'simple', 20 to 30 steps (Hallo 40, accelerated EchoMimicV2 6).",
+                ),
                 io.Float.Input(
                     "reference_scale",
                     default=2.5,
                     **scale,
-                    tooltip="How strongly to look like the reference (paper: 2.5; bundled tiny model: 1.5).",
+                    tooltip=(
+                        "How strongly to look like the reference (paper: 2.5; bundled tiny model: 1.5). Public "
+                        "models have one scale for both: EchoMimicV2 2.5, Hallo and AnimateAnyone 3.5."
+                    ),
                 ),
                 io.Float.Input(
                     "audio_scale",
                     default=4.5,
                     **scale,
-                    tooltip="How strongly to follow the sound (paper: 4.5; bundled tiny model: 2).",
+                    tooltip=(
+                        "How strongly to follow the sound (paper: 4.5; bundled tiny model: 2). The same as "
+                        "reference_scale where a model has one scale; it then also samples faster."
+                    ),
                 ),
             ],
             outputs=[

@@ -127,6 +127,8 @@ def _schedule(published: ScheduleSpec, case: Mapping[str, Any]) -> ScheduleSpec:
         beta_start=told["beta_start"],
         beta_end=told["beta_end"],
         zero_snr=told["rescale_betas_zero_snr"],
+        spacing=told["timestep_spacing"],
+        steps_offset=told["steps_offset"],
         steps=case["ddim_steps"],
     )
 

@@ -55,8 +55,9 @@ def _row(path: Path) -> dict[str, Any]:
 
     try:
         errors = run_case(path)
-    except CyberHostError as error:
-        return {"case": path.stem, "passes": False, "error": str(error)}
+    except (CyberHostError, KeyError, RuntimeError, ValueError) as error:
+        # a recording that is not whole, or whose sizes do not fit one another, is a case that fails
+        return {"case": path.stem, "passes": False, "error": f"{type(error).__name__}: {error}"}
     return {
         "case": path.stem,
         "output": errors.output,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import PoseError
+from ..gesture.parameters import HandParameters, joined
 from ..types import SEEN, Pose
 from .hand_track import HandTrack
 
@@ -33,8 +34,12 @@ class Similarity:
 
     def apply(self, points_FKC: np.ndarray) -> np.ndarray:
         """Move points; scores stay."""
-        places = (points_FKC[..., :2] - self.anchor_2) * self.scale + self.target_2
+        places = self.moved(points_FKC[..., :2])
         return np.concatenate([places, points_FKC[..., 2:]], axis=-1).astype(np.float32)
+
+    def moved(self, places: np.ndarray) -> np.ndarray:
+        """Move places (..., 2)."""
+        return (places - self.anchor_2) * self.scale + self.target_2
 
 
 def fit_track(pose: Pose, reference: Pose) -> Similarity:
@@ -68,7 +73,27 @@ def align_track(
         name: wanted.apply(getattr(track.pose, name))
         for name in ("body_FKC", "face_FKC", "left_hand_FKC", "right_hand_FKC")
     }
-    return replace(track, pose=Pose(**parts, height=reference.height, width=reference.width))
+    pose = Pose(**parts, height=reference.height, width=reference.width)
+    made = track.parameters
+    made = None if made is None else _aligned(made, wanted, track.pose, onto=reference)
+    return replace(track, pose=pose, parameters=made)
+
+
+def _aligned(made: HandParameters, wanted: Similarity, pose: Pose, *, onto: Pose) -> HandParameters:
+    """Move parameters as their keypoints move: wrists, shoulders, and by the scale alone sizes and depth."""
+    size, target = np.array((pose.width, pose.height)), np.array((onto.width, onto.height))
+    taller = wanted.scale * pose.height / onto.height
+    places = made.translations().astype(np.float64)
+    moved = wanted.moved(places[..., :2] * size) / target
+    offset = made.offset_FD.astype(np.float64).reshape(len(made.offset_FD), 2, 4)
+    shoulders = np.where(offset[..., :1] > 0, wanted.moved(offset[..., 1:3] * size) / target, 0.0)
+    offset = np.concatenate([offset[..., :1], shoulders, offset[..., 3:]], axis=-1)
+    return replace(
+        made,
+        vectors_FD=joined(made.quaternions(), np.concatenate([moved, places[..., 2:] * taller], axis=-1)),
+        sizes_frac_FH=made.sizes_frac_FH * taller,
+        offset_FD=offset.reshape(len(offset), -1),
+    )
 
 
 def _shoulders(pose: Pose, reference: Pose) -> Similarity | None:

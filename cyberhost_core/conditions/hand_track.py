@@ -1,49 +1,47 @@
 """Hand tracks: hands over time, whatever drove them, and the file that carries them (CyberHost section 4.4).
 
-video, file, keyframes, gestures made from sound -> HandTrack -> aligned to the reference person -> maps
+    video, file, keyframes, gestures made from sound -> HandTrack -> aligned to the reference person -> maps
 
-The file is JSON, made to be read and written by other programs too; version 1:
-
-    {"format": "cyberhost-hand-track-1",
-     "fps": 25.0,                      frames per second
-     "canvas": [96, 128],              width, height in px of the picture that the places are meant in
-     "source": "where it comes from",  in words
-     "frames": [{"left": [[x, y, score] x 21], "right": [...], "body": [[x, y, score] x 18]}, ...]}
+A track always has keypoints, and hand parameters (EMO2's 134 numbers) where its driver knows them. Its file
+is JSON or safetensors, made to be read and written by other programs too: docs/hand-tracks.md.
 
 Points are OpenPose's: a hand is its wrist, then four per finger from the thumb; the body has 18, of which
-shoulders, elbows and wrists matter here. Left and right are the person's own. A part that a frame does not
-show is null or left out; a point that is not seen has score 0. Keys that are not listed are ignored.
+shoulders, elbows and wrists matter here. Left and right are the person's own.
 """
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .. import bundled
 from ..errors import MediaError, PoseError
+from ..gesture.mixing import mixed
+from ..gesture.parameters import HandParameters
+from ..gesture.poses import with_hands_filled
 from ..media.output import writing, written_whole
-from ..types import BODY_POINTS, FACE_POINTS, HAND_POINTS, SEEN, Pose
+from ..types import FACE_POINTS, SEEN, Pose
+from .hand_track_content import TrackContent
+from .hand_track_json import read_json, write_json
+from .hand_track_tensors import read_tensors, write_tensors
 
-FORMAT = "cyberhost-hand-track-1"
-_POINTS = {"left": HAND_POINTS, "right": HAND_POINTS, "body": BODY_POINTS}
-_GIVE = "give a file that Save Hand Track wrote"
+_TENSORS = ".safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class HandTrack:
     """Hold hands over time: every hand driver makes this, every consumer takes it.
 
-    Units:    pose in px of its canvas, F frames at fps; source says in words where it comes from
-    Raises:   PoseError: no frame shows a hand, a place is not a number, or the rate is not positive
+    Units:    pose in px of its canvas, F frames at fps; source says in words where it comes from; parameters
+              of the same frames, None where the driver knows keypoints alone
+    Raises:   PoseError: no frame shows a hand, a place is not a number, the rate is not positive, or pose and
+              parameters differ in length or rate
     """
 
     pose: Pose
     fps: float
     source: str
+    parameters: HandParameters | None = None
 
     def __post_init__(self) -> None:
         points_FKC = hand_points(self.pose)
@@ -62,9 +60,23 @@ class HandTrack:
                 f"The hand track from {self.source} has a rate of {self.fps} frames per second, but more "
                 "than 0 was expected; state the rate of the video."
             )
+        made = self.parameters
+        if made is not None and (len(made) != len(self.pose) or made.fps != self.fps):
+            raise PoseError(
+                f"The hand track from {self.source} has {len(self.pose)} frames at {self.fps:g} per second, "
+                f"but parameters of {len(made)} at {made.fps:g}; bring both to one length and rate first."
+            )
 
     def __len__(self) -> int:
         return len(self.pose)
+
+    def __getitem__(self, frames: slice | np.ndarray) -> "HandTrack":
+        """Cut out frames; takes slices or index arrays, so that F stays an axis.
+
+        Raises:   PoseError: none of these frames shows a hand
+        """
+        made = self.parameters
+        return replace(self, pose=self.pose[frames], parameters=None if made is None else made[frames])
 
 
 def hand_points(pose: Pose) -> np.ndarray:
@@ -78,44 +90,50 @@ def hand_tracks() -> list[Path]:
 
 
 def save_hand_track(path: str | Path, track: HandTrack, *, decimals: int = 2) -> None:
-    """Write a track, whole or not at all.
+    """Write a track, whole or not at all: safetensors where the name ends so, JSON otherwise.
 
-    Units:    decimals of a px that are kept
+    Units:    decimals of a px that JSON keeps
     Raises:   MediaError: the place takes no file
     """
     pose = track.pose
-    parts = {"left": pose.left_hand_FKC, "right": pose.right_hand_FKC, "body": pose.body_FKC}
-    frames = [
-        {name: _rows(points_FKC[frame], decimals) for name, points_FKC in parts.items()}
-        for frame in range(len(pose))
-    ]
-    head = {"format": FORMAT, "fps": track.fps, "canvas": [pose.width, pose.height], "source": track.source}
+    points = {"left": pose.left_hand_FKC, "right": pose.right_hand_FKC, "body": pose.body_FKC}
+    content = TrackContent(
+        points,
+        track.parameters,
+        fps=track.fps,
+        width=pose.width,
+        height=pose.height,
+        source=track.source,
+    )
     with written_whole(path) as part, writing(path):
-        part.write_text(_one_frame_per_line(head, frames), encoding="utf-8")
+        if Path(path).suffix == _TENSORS:
+            write_tensors(part, content)
+        else:
+            write_json(part, content, decimals=decimals)
 
 
 def load_hand_track(path: str | Path) -> HandTrack:
-    """Read a track.
+    """Read a track; a hand that a frame has as parameters alone gets its keypoints from them.
 
-    Raises:   MediaError: no such file, not JSON, another format, wrong counts, values that are not numbers
+    Raises:   MediaError: no such file, damaged, another format, wrong counts, values that are not numbers
               PoseError: no frame shows a hand
     """
     path = Path(path)
-    content = _read(path)
-    width, height = _canvas(content, path)
-    frames = content.get("frames")
-    if not isinstance(frames, list) or not frames:
-        raise MediaError(f"{path} holds no list of frames, but at least one was expected; {_GIVE}.")
-    parts = {name: _part(frames, name, path=path) for name in _POINTS}
+    if not path.is_file():
+        raise MediaError(f"There is no hand track file {path}; check the path.")
+    content = read_tensors(path) if path.suffix == _TENSORS else read_json(path)
+    frames = len(content.points["body"])
     pose = Pose(
-        body_FKC=parts["body"],
-        face_FKC=np.zeros((len(frames), FACE_POINTS, 3), dtype=np.float32),
-        left_hand_FKC=parts["left"],
-        right_hand_FKC=parts["right"],
-        height=height,
-        width=width,
+        body_FKC=content.points["body"],
+        face_FKC=np.zeros((frames, FACE_POINTS, 3), dtype=np.float32),
+        left_hand_FKC=content.points["left"],
+        right_hand_FKC=content.points["right"],
+        height=content.height,
+        width=content.width,
     )
-    return HandTrack(pose, fps=_fps(content, path), source=str(content.get("source") or path.name))
+    made = content.parameters
+    pose = pose if made is None else with_hands_filled(pose, made)
+    return HandTrack(pose, fps=content.fps, source=content.source, parameters=made)
 
 
 def at_fps(track: HandTrack, fps: float) -> HandTrack:
@@ -127,89 +145,28 @@ def at_fps(track: HandTrack, fps: float) -> HandTrack:
     place_F = ((np.arange(frames) + 0.5) * track.fps / fps - 0.5).clip(0, len(track) - 1)
     before = np.floor(place_F).astype(int)
     after = np.minimum(before + 1, len(track) - 1)
-    share_F = (place_F - before).astype(np.float32)[:, None, None]
-    packed_FKC = track.pose.packed_FKC()
-    first, second = packed_FKC[before], packed_FKC[after]
-    both = (first[..., 2:] >= SEEN) & (second[..., 2:] >= SEEN)
-    between = np.where(both, (1 - share_F) * first + share_F * second, np.where(share_F < 0.5, first, second))
-    return replace(track, pose=_repacked(between, like=track.pose), fps=fps)
+    share_F = place_F - before
+    pose = mixed_pose(track.pose[before], track.pose[after], share_F)
+    made = track.parameters
+    between = None if made is None else replace(mixed(made[before], made[after], share_F), fps=fps)
+    return replace(track, pose=pose, fps=fps, parameters=between)
+
+
+def mixed_pose(first: Pose, second: Pose, share_F: np.ndarray) -> Pose:
+    """Go a share of the way from the points of one pose to those of another, on one canvas.
+
+    Where a point is not seen in both, it is taken from the nearer one as it is there.
+
+    Shapes:   share_F (F,)
+    Units:    share 0 gives first, 1 gives second
+    """
+    share = share_F.astype(np.float32)[:, None, None]
+    one, two = first.packed_FKC(), second.packed_FKC()
+    both = (one[..., 2:] >= SEEN) & (two[..., 2:] >= SEEN)
+    packed_FKC = np.where(both, (1 - share) * one + share * two, np.where(share < 0.5, one, two))
+    return Pose.from_packed(packed_FKC.astype(np.float32), height=first.height, width=first.width)
 
 
 def with_length(track: HandTrack, frames: int) -> HandTrack:
     """Cut a track to a number of frames, or hold its last one."""
-    packed_FKC = track.pose.packed_FKC()[np.minimum(np.arange(frames), len(track) - 1)]
-    return replace(track, pose=_repacked(packed_FKC, like=track.pose))
-
-
-def _repacked(packed_FKC: np.ndarray, *, like: Pose) -> Pose:
-    return Pose.from_packed(packed_FKC.astype(np.float32), height=like.height, width=like.width)
-
-
-def _rows(points_KC: np.ndarray, decimals: int) -> list[list[float]] | None:
-    if not (points_KC[:, 2] > 0).any():
-        return None
-    return [[round(float(value), decimals) for value in row] for row in points_KC]
-
-
-def _one_frame_per_line(head: dict[str, Any], frames: Iterable[dict[str, Any]]) -> str:
-    lines = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in frames)
-    return f'{json.dumps(head, allow_nan=False)[:-1]}, "frames": [\n{lines}\n]}}\n'
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise MediaError(f"There is no hand track file {path}; check the path.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise MediaError(f"{path} cannot be read as JSON ({error}), as hand tracks are; {_GIVE}.") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise MediaError(
-            f"{path} is no hand track: its format is {found!r}, but {FORMAT!r} was expected; {_GIVE}."
-        )
-    return content
-
-
-def _canvas(content: dict[str, Any], path: Path) -> tuple[int, int]:
-    canvas = content.get("canvas")
-    sides = canvas if isinstance(canvas, list) else []
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-        raise MediaError(
-            f"{path} has the canvas {canvas!r}, but [width, height] in whole pixels was expected; {_GIVE}."
-        )
-    return sides[0], sides[1]
-
-
-def _fps(content: dict[str, Any], path: Path) -> float:
-    fps = content.get("fps")
-    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < float("inf"):
-        raise MediaError(
-            f"{path} has the rate {fps!r}, but frames per second above 0 were expected; {_GIVE}."
-        )
-    return float(fps)
-
-
-def _part(frames: list[Any], name: str, *, path: Path) -> np.ndarray:
-    """Read one part of every frame, zeros where it is null."""
-    points_FKC = np.zeros((len(frames), _POINTS[name], 3), dtype=np.float32)
-    for number, frame in enumerate(frames):
-        rows = frame.get(name) if isinstance(frame, dict) else frame
-        if rows is not None:
-            points_FKC[number] = _points(rows, f"{path}, frame {number}, '{name}',", count=_POINTS[name])
-    return points_FKC
-
-
-def _points(rows: Any, place: str, *, count: int) -> np.ndarray:
-    try:
-        points_KC = np.array(rows, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise MediaError(f"{place} holds something else than rows of numbers; {_GIVE}.") from error
-    if points_KC.shape != (count, 3):
-        raise MediaError(
-            f"{place} has the shape {list(points_KC.shape)}, but {count} points [x, y, score] were expected; "
-            f"{_GIVE}."
-        )
-    if not np.isfinite(points_KC).all():
-        raise MediaError(f"{place} holds values that are not numbers, but pixels were expected; {_GIVE}.")
-    return points_KC
+    return track[np.minimum(np.arange(frames), len(track) - 1)]

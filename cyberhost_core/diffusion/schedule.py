@@ -23,13 +23,20 @@ SAMPLERS = ("ddim", "dpmpp_2m", "euler", "unipc")
 
 
 class ScheduleSpec(Config):
-    """Noise schedule and prediction type: properties of the weights."""
+    """Noise schedule and prediction type: properties of the weights.
+
+    spacing: which training steps a sampler visits, counted from the noisy end or from the clean one; None:
+    from the noisy end where the last step is noise alone. steps_offset: added to those counted from the clean
+    end.
+    """
 
     prediction: Literal["epsilon", "sample", "v_prediction"] = "epsilon"
     beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = "scaled_linear"
     beta_start: float = 0.00085
     beta_end: float = 0.012
     zero_snr: bool = False
+    spacing: Literal["trailing", "leading"] | None = None
+    steps_offset: int = 0
     sampler: str = "ddim"
     steps: int = 25
 
@@ -118,7 +125,8 @@ def make_scheduler(spec: ScheduleSpec) -> Any:
         "beta_schedule": spec.beta_schedule,
         "prediction_type": spec.prediction,
         "rescale_betas_zero_snr": spec.zero_snr,
-        "timestep_spacing": "trailing" if spec.zero_snr else "leading",
+        "timestep_spacing": spec.spacing or ("trailing" if spec.zero_snr else "leading"),
+        "steps_offset": spec.steps_offset,
     }
     makers = {
         "ddim": lambda: DDIMScheduler(**shared, clip_sample=False, set_alpha_to_one=True),

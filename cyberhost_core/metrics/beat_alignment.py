@@ -37,7 +37,7 @@ class BeatAlignment:
     @property
     def above_chance(self) -> float:
         """What the score has beyond chance, of what it could have: 1 perfect, 0 chance."""
-        return (self.score - self.chance) / (1.0 - self.chance) if self.chance < 1.0 else 0.0
+        return 0.0 if self.chance == 1.0 else (self.score - self.chance) / (1.0 - self.chance)
 
 
 def beat_alignment(
@@ -57,13 +57,13 @@ def beat_alignment(
     Units:    seconds; beats outside 0..duration_secs are left out; lag_secs: how much later than the
               sound the motion is expected, 0 in the papers
     Raises:   ConfigError: sigma or duration not above 0
-    Source:   Li et al. 2021, "AI Choreographer", section 5.2 (motion to sound, sigma 3 frames of 60 per
-              second); TalkSHOW (Yi et al. 2023) and BEAT (Liu et al. 2022) (sound to motion; TalkSHOW:
-              sigma 0.1 s)
+    Source:   Li et al. 2021, "AI Choreographer" (motion to sound, sigma 3 frames of 60 per second);
+              TalkSHOW (Yi et al. 2023) and BEAT (Liu et al. 2022) (sound to motion; TalkSHOW: sigma 0.1
+              s)
     Reads:    EMO2 does not say which way it goes. Each alone can be won without listening: sound to
               motion by beats everywhere, motion to sound by a single beat on one onset. Their harmonic
-              mean is 1 only when both kinds of beats are the same, and is what either way gives when all
-              are off by the same time
+              mean is 1 only when both kinds of beats are the same, and equals both ways when they are
+              equal, as for beats that are all off by the same little time
     """
     if not (sigma_secs > 0 and duration_secs > 0):
         raise ConfigError(

@@ -28,7 +28,7 @@ def frechet_gesture_distance(
               trained on, so 1 is about one such deviation of one feature
     Raises:   ConfigError: too few windows on a side
     Source:   Yoon et al. 2020, "Speech Gesture Generation from the Trimodal Context of Text, Audio, and
-              Speaker Identity", section 5.1 (FGD: an autoencoder's features, then FID's distance); EMO2
+              Speaker Identity" (FGD: an autoencoder's features, then FID's distance); EMO2
               table 1
     """
     return frechet_distance(motion_features(features, generated), motion_features(features, true))

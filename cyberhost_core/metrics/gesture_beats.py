@@ -46,8 +46,7 @@ def motion_beats(joints_FHKC: np.ndarray, *, fps: float) -> np.ndarray:
 
     Shapes:   joints_FHKC (F, 2, 21, 3) joints in any unit, of the first frame at 0 s; result (B,)
     Units:    seconds
-    Source:   Li et al. 2021 section 5.2: "kinematic beats are extracted from the local minima of the kinetic
-              velocity"
+    Source:   Li et al. 2021, "AI Choreographer": kinematic beats are the local minima of the kinetic velocity
     Departs:  a minimum must lie a quarter of the mean speed below the peaks beside it, and 0.14 s from any
               deeper one, so that trembling is not beating
     """

@@ -138,7 +138,8 @@ def train_gesture_features(
     assert isinstance(trained, GestureFeatures)
     with torch.no_grad():
         found_ND = trained(windows_NFC)
-    trained.feature_mean_D, trained.feature_deviation_D = found_ND.mean(dim=0), found_ND.std(dim=0)
+    trained.feature_mean_D = found_ND.mean(dim=0)
+    trained.feature_deviation_D = found_ND.std(dim=0).clamp(min=1e-6)
     return trained.requires_grad_(False)
 
 

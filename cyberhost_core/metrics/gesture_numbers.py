@@ -92,8 +92,8 @@ def true_lag(truth: GestureTruth) -> float:
 
 def _beats_and_spread(takes: Takes, truth: GestureTruth, *, lag_secs: float) -> Numbers:
     numbers = _beat_numbers(takes, truth, lag_secs=lag_secs)
-    several = [np.stack([motion.joints_FHKC for motion in motions]) for motions in takes if len(motions) > 1]
-    diversities = [diversity(motions_SFHKC) for motions_SFHKC in several]
+    several = [[motion.joints_FHKC for motion in motions] for motions in takes if len(motions) > 1]
+    diversities = [diversity(joints) for joints in several]
     numbers["div"] = _mean([one.pairwise for one in diversities])
     numbers["div_moving"] = _mean([one.moving for one in diversities])
     wrists = [amplitude(motion.joints_FHKC) for motions in takes for motion in motions]
@@ -127,6 +127,7 @@ def _alignments(motion: Motion, voice: int, *, truth: GestureTruth, lag_secs: fl
     return {
         "ba": own.score,
         "ba_time_shifted": own.chance,
+        "ba_above_chance": own.above_chance,
         "ba_other_sound": _mean(others),
         "ba_sound_to_motion": own.sound_to_motion,
         "ba_motion_to_sound": own.motion_to_sound,

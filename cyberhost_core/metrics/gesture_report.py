@@ -120,6 +120,10 @@ _LABELS = {
     "ba_over_other_sound": ("BA above other voices", "target: more than the spread of BA and of the control"),
     "ba_sound_to_motion": ("  onsets with a beat", "one way"),
     "ba_motion_to_sound": ("  beats with an onset", "the other way"),
+    "ba_above_chance": (
+        "BA beyond chance (share)",
+        "of what is above shifted beats; 0 for hands that tremble",
+    ),
     "ba_no_lag": ("BA, no lag", "as the papers take it"),
     "stroke_alignment": ("BA of strokes, no lag", "peaks of speed instead of minima"),
     "no_beats": ("motions without beats (share)", "their BA is 0"),

@@ -24,7 +24,7 @@ def pck(generated_FHKC: np.ndarray, true_FHKC: np.ndarray, *, delta: float) -> f
     Units:    delta: the joints' unit, so a fraction of the picture's height when they are in heights;
               0..1, NaN when the true motion shows no joint; a distance of just delta is close enough
     Raises:   ConfigError: motions of different shapes; delta not above 0
-    Source:   Yang and Ramanan 2013, "Articulated Human Detection with Flexible Mixtures of Parts", section 8
+    Source:   Yang and Ramanan 2013, "Articulated Human Detection with Flexible Mixtures of Parts"
               (PCK: within alpha * max(h, w) of the person's box); EMO2 table 1
     Departs:  delta is a length, not a share of a box: the box of a hand shrinks when it makes a fist
     """

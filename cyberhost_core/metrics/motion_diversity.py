@@ -6,6 +6,7 @@
 Hands that stand still somewhere else in every motion have a high DIV and no DIV of the movement; read both.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -27,15 +28,15 @@ class Diversity:
     moving: float
 
 
-def diversity(motions_SFHKC: np.ndarray) -> Diversity:
+def diversity(motions_SFHKC: Sequence[np.ndarray] | np.ndarray) -> Diversity:
     """Measure the mean distance of a joint between two motions for one sound.
 
     It grows as the motions do: motions twice as large have twice the DIV.
 
     Shapes:   motions_SFHKC (S, F, 2, 21, 3) joints, NaN for those that are not there; S motions of one sound
     Units:    see Diversity
-    Raises:   ConfigError: fewer than two motions
-    Source:   EMO2 table 1 (DIV), which takes test set and measure from TalkSHOW (Yi et al. 2023)
+    Raises:   ConfigError: fewer than two motions, or of different lengths
+    Source:   EMO2 table 1 (DIV), on the test set of TalkSHOW (Yi et al. 2023)
     Reads:    EMO2 gives no formula. TalkSHOW's is the variance over the motions of each joint, summed
               over joints; other work on the same data takes the mean absolute difference over all pairs.
               Here: the mean over pairs, frames and joints of the Euclidean distance, a length like the
@@ -49,6 +50,12 @@ def diversity(motions_SFHKC: np.ndarray) -> Diversity:
         raise ConfigError(
             f"The diversity of {len(motions)} motion was asked for, but it compares motions of one sound; "
             "generate at least 2, with different seeds."
+        )
+    lengths = sorted({len(joints) for joints in motions})
+    if len(lengths) > 1:
+        raise ConfigError(
+            f"Motions of {lengths[0]} to {lengths[-1]} frames were compared, but motions of one sound have "
+            "the same length; cut them to the same frames."
         )
     centred = [joints - mean_where_known(joints, axes=(0,)) for joints in motions]
     return Diversity(pairwise=_mean_distance(motions), moving=_mean_distance(centred))

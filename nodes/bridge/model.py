@@ -86,7 +86,7 @@ class HostConfig(comfy.supported_models_base.BASE):
     """What the host wants to know of a model before it exists."""
 
     unet_extra_config: ClassVar[dict[str, Any]] = {}
-    # The host's estimate, rows x cells x bytes x 0.01 x this in MiB, then covers what `cyberhost memory` computes:
+    # The host estimates rows x cells x bytes x 0.01 x this in MiB; that covers what `cyberhost memory` says:
     # by that table 0.9 (AnimateAnyone) to 1.47 (CyberHost, one pass at a time) would do.
     memory_usage_factor = 1.5
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "workflows"
-NAMES = (
+NEED_NOTHING = (
     "hand_driver_swap",
     "multimodal",
     "one_segment_native",
@@ -15,6 +15,12 @@ NAMES = (
     "talking_body",
     "talking_head",
 )
+PUBLIC = {
+    "animate_anyone": "animate-anyone",
+    "echomimic_v2": "echomimic-v2",
+    "hallo": "hallo",
+}  # workflows of public models, and what `cyberhost convert` calls them
+NAMES = (*NEED_NOTHING, *PUBLIC)
 TITLE_PX = 30  # the title stands above a node's position
 
 
@@ -98,7 +104,39 @@ def test_every_node_names_the_pack_that_brings_it(name):
             assert node["properties"]["Node name for S&R"] == node["type"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NEED_NOTHING)
 def test_the_first_run_needs_no_file_of_the_users(name):
     types = {node["type"] for node in nodes_by_id(name).values()}
     assert not types & {"LoadImage", "LoadAudio", "LoadVideo", "AudioEncoderLoader"}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_file_that_is_used_as_it_is_downloaded_can_be_downloaded_from_its_node(name):
+    """ComfyUI offers what a loader's properties name, when the file of that name is missing."""
+    found = {}
+    for node in nodes_by_id(name).values():
+        for model in node["properties"].get("models", ()):
+            assert model["name"] in node["widgets_values"]
+            assert model["url"].startswith("https://huggingface.co/")
+            assert "/resolve/main/" in model["url"]
+            assert model["url"].endswith(Path(model["name"]).suffix)
+            found[model["name"]] = model["directory"]
+    assert found["vae-ft-mse-840000-ema-pruned.safetensors"] == "vae"
+    assert found["dw-ll_ucoco_384.onnx"] == "cyberhost"
+    named = {
+        value
+        for node in nodes_by_id(name).values()
+        for value in node["widgets_values"]
+        if str(value).endswith((".safetensors", ".onnx"))
+    }
+    assert named - set(found) == {f"{PUBLIC[name]}.safetensors"}  # which the converter makes
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_note_of_a_public_model_says_what_to_download_and_how_to_convert_it(name):
+    (note,) = [node for node in nodes_by_id(name).values() if node["type"] == "MarkdownNote"]
+    (text,) = note["widgets_values"]
+    assert "none come with this pack" in text
+    assert f"python -m cyberhost_core.cli convert {PUBLIC[name]} " in text
+    assert f"models/cyberhost/{PUBLIC[name]}.safetensors" in text
+    assert "onnxruntime" in text

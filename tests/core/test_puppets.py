@@ -10,20 +10,14 @@ import pytest
 from skimage.draw import polygon2mask
 
 from cyberhost_core.errors import ConfigError, MissingExtraError
+from cyberhost_core.gesture.kinematics import hand_keypoints
+from cyberhost_core.gesture.rotations import axis_angles, rotation_matrices, unwrapped
+from cyberhost_core.gesture.skeleton import PARENTS, SIDES, rest_offsets
 from cyberhost_core.puppets import speech
 from cyberhost_core.puppets.bundle import BUNDLED_PORTRAITS
 from cyberhost_core.puppets.draw_head import MOUTH_DARK, TEETH, TONGUE
 from cyberhost_core.puppets.face import MAX_OPENING
-from cyberhost_core.puppets.hand import (
-    PARENTS,
-    SIDES,
-    axis_angles,
-    hand_keypoints,
-    projected_keypoints,
-    rest_offsets,
-    rotation_matrices,
-    unwrapped,
-)
+from cyberhost_core.puppets.hand import projected_keypoints
 from cyberhost_core.puppets.hand_shapes import HAND_SHAPES, hand_rotations
 from cyberhost_core.puppets.identity import Identity, lip_colour, random_identity, skin_colour
 from cyberhost_core.puppets.performance import random_performance

@@ -12,8 +12,8 @@ from cyberhost_core.diffusion.noise import FrameNoise
 from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
 from cyberhost_core.errors import Cancelled
 from cyberhost_core.systems.encoders import Drive, Reference
-from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.long_video import sample_video
+from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 from cyberhost_core.systems.track import Track
