@@ -36,7 +36,7 @@ bench: $(VENV)/.installed-dev
 	$(VENV)/bin/cyberhost evaluate speed
 
 bench-host: $(VENV)/.installed-dev
-	$(VENV)/bin/python -m tests.host.benchmark $(BENCH_HOST)
+	@$(VENV)/bin/python -m tests.host.benchmark $(BENCH_HOST)
 
 clean:
 	rm -rf $(VENV) out

@@ -71,9 +71,13 @@ class Conditions(io.ComfyNode):
                         step=0.05,
                         optional=True,
                         **RARELY_TOUCHED,
-                        tooltip=f"How much {what} moves with the sound, as a factor; used by Hallo alone.",
+                        tooltip=f"How much {what} with the sound, as a factor; used by Hallo alone.",
                     )
-                    for name, what in (("pose", "head and body"), ("face", "the face"), ("lip", "the mouth"))
+                    for name, what in (
+                        ("pose", "head and body move"),
+                        ("face", "the face moves"),
+                        ("lip", "the mouth moves"),
+                    )
                 ),
             ],
             outputs=[

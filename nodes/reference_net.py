@@ -33,7 +33,7 @@ class ReferenceNetNode(io.ComfyNode):
                 io.Custom("POSE_KEYPOINT").Input(
                     "pose",
                     optional=True,
-                    tooltip="The pose of the person in this portrait; every CyberHost checkpoint needs it.",
+                    tooltip="The pose of the person in this portrait; CyberHost and Hallo need it.",
                 ),
                 io.Custom("CYBERHOST_CROPS").Input(
                     "crops",

@@ -40,8 +40,8 @@ class Sampler(io.ComfyNode):
                     default=2.5,
                     **scale,
                     tooltip=(
-                        "How strongly to look like the reference (paper: 2.5; bundled tiny model: 1.5). Public "
-                        "models have one scale for both: EchoMimicV2 2.5, Hallo and AnimateAnyone 3.5."
+                        "How strongly to look like the reference (paper: 2.5; bundled tiny model: 1.5). "
+                        "Public models have one scale for both: EchoMimicV2 2.5, Hallo and AnimateAnyone 3.5."
                     ),
                 ),
                 io.Float.Input(

@@ -93,7 +93,7 @@ class _TemporalBlock(nn.Module):
         self.register_buffer("positions", sinusoidal(config.positions, width), persistent=False)
 
     def forward(self, x_NFD: Tensor, *, start: int) -> Tensor:
-        positions = self.positions[start : start + x_NFD.shape[1]].to(x_NFD.dtype)
+        positions = self.positions[start : start + x_NFD.shape[1]].to(x_NFD)
         for norm, attn in ((self.norm1, self.attn1), (self.norm2, self.attn2)):
             n = norm(x_NFD) + positions
             x_NFD = x_NFD + attn(n, n)

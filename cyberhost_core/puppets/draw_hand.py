@@ -6,8 +6,8 @@ back of a hand from its palm, lines of the palm the other way round.
 
 import numpy as np
 
+from ..gesture.skeleton import Side
 from .canvas import Canvas, hull
-from .hand import Side
 from .identity import Identity
 
 FINGER_WIDTH, THUMB_WIDTH, OUTLINE = 3.4, 3.9, 0.75  # pixels of a 128 high picture

@@ -9,12 +9,16 @@ angles), and the six of a hand shape.
 
 import numpy as np
 
-from .hand import SIDES, HandMotion, Side, hand_keypoints, rotation_matrices
+from ..gesture.kinematics import hand_keypoints
+from ..gesture.parameters import STANDARD_SIZE_FRAC
+from ..gesture.rotations import rotation_matrices
+from ..gesture.skeleton import SIDES, Side
+from .hand import HandMotion
 from .hand_shapes import HAND_SHAPES, hand_rotations
 from .performance import Performance, band_limited
 from .prosody import Prosody
 
-HAND_LENGTH_FRAC = 28.0 / 128.0  # wrist to middle tip, of the picture's height, for a hand_size of 1
+HAND_LENGTH_FRAC = STANDARD_SIZE_FRAC  # wrist to middle tip, of the picture's height, for a hand_size of 1
 REST = (24.0, 98.0, 14.0, 0.0, 8.0)  # place and turn of a hand at rest, palm to the viewer
 BACK_TURN_DEG = 157.0  # this much more turn shows the back of the hand
 QUIET_ENERGY, QUIET_SECS = 0.06, 0.6  # a pause that long brings the hands to rest

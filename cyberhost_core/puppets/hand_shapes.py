@@ -6,7 +6,8 @@ turn   three angles: tilt to the midline, pitch to the viewer, turn about the fo
 
 import numpy as np
 
-from .hand import Side, axis_angles, rotation_matrices, unwrapped
+from ..gesture.rotations import axis_angles, rotation_matrices, unwrapped
+from ..gesture.skeleton import Side
 
 # Curl of index, middle, ring, pinky; thumb folded in; fingers spread. 0 straight, 1 fully bent.
 HAND_SHAPES = {

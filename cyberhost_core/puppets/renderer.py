@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..gesture.skeleton import SIDES
 from .canvas import OVERSAMPLING, Canvas, hull, opencv
 from .draw_body import draw_background, draw_sleeve, draw_torso
 from .draw_hand import draw_hand
 from .draw_head import draw_back_hair, draw_head
 from .face import Face
-from .hand import SIDES
 from .identity import Identity
 
 MAX_MOMENTS = 5

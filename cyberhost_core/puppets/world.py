@@ -10,12 +10,13 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import ConfigError
+from ..gesture.skeleton import SIDES
 from ..types import Pose
 from ..units import SPEECH_RATE_HZ, frame_count
 from .body import NECK, arms, whole_pose
 from .face import face_geometry
 from .gesture import HAND_LENGTH_FRAC, gesture, neutral_gesture
-from .hand import SIDES, HandMotion, projected_keypoints
+from .hand import HandMotion, projected_keypoints
 from .identity import Identity, random_identity
 from .mouth import NEUTRAL_WIDTH, MouthShape, mouth_shape
 from .performance import BodyMotion, Performance, body_motion, random_performance

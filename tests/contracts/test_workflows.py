@@ -137,6 +137,6 @@ def test_the_note_of_a_public_model_says_what_to_download_and_how_to_convert_it(
     (note,) = [node for node in nodes_by_id(name).values() if node["type"] == "MarkdownNote"]
     (text,) = note["widgets_values"]
     assert "none come with this pack" in text
-    assert f"python -m cyberhost_core.cli convert {PUBLIC[name]} " in text
+    assert f"python -m custom_nodes.cyberhost.cyberhost_core.cli convert {PUBLIC[name]} " in text
     assert f"models/cyberhost/{PUBLIC[name]}.safetensors" in text
     assert "onnxruntime" in text

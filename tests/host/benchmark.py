@@ -64,7 +64,7 @@ class Benchmark:
                 "",
                 *aligned(cells, left=(0,)),
                 "",
-                f"importing the pack {self.import_secs:.2f} s",
+                f"importing the pack {self.import_secs:.1f} s",
                 f"memory {self.memory_before_mb:.0f} MB before the run, {self.memory_peak_mb:.0f} MB at most",
             ]
         )

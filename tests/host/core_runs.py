@@ -1,5 +1,6 @@
 """What the core alone makes of the same picture, voice and track as the prompts in public_prompts."""
 
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -28,6 +29,7 @@ VOICE = bundled.FOLDER / "speech" / "train_08.ogg"
 PICTURE = bundled.FOLDER / "portraits" / "puppet_0.png"
 
 
+@cache
 def echomimic_v2(path: Path) -> Tensor:
     """Latents of 15 frames, in the scale of a LATENT."""
     checkpoint = load_checkpoint(path)
@@ -38,6 +40,7 @@ def echomimic_v2(path: Path) -> Tensor:
     return _sampled(checkpoint, _reference(path, checkpoint), track, scale=2.5)
 
 
+@cache
 def hallo(path: Path) -> Tensor:
     """Latents of 20 frames, in the scale of a LATENT."""
     checkpoint = load_checkpoint(path)

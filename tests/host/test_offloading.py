@@ -21,7 +21,7 @@ from .server import REPOSITORY, Client, Server
 
 pytestmark = pytest.mark.host
 
-SIGMAS = node("BasicScheduler", model=["load", 0], scheduler="simple", steps=2, denoise=1.0)
+SIGMAS = node("BasicScheduler", model=["load", 0], scheduler="simple", steps=1, denoise=1.0)
 TOLERANCE = {"atol": 1e-4, "rtol": 0}
 
 
@@ -37,14 +37,14 @@ def short(host: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
 
 
 def talking_body(object_info: dict[str, dict]) -> tuple[Prompt, str]:
-    """The shipped workflow with two steps and half a second of its voice, and the key of its sampler."""
+    """The shipped workflow with one step and half a second of its voice, and the key of its sampler."""
     path = REPOSITORY / "workflows" / "talking_body.json"
     prompt = prompt_from_workflow(json.loads(path.read_text(encoding="utf-8")), object_info)
     key_of = {entry["class_type"]: key for key, entry in prompt.items()}
     voice = [key_of["CyberHostExample"], 1]
     prompt["cut"] = node("TrimAudioDuration", audio=voice, start_index=1.0, duration=0.48)
     prompt[key_of["CyberHostAudioFeatures"]]["inputs"]["audio"] = ["cut", 0]
-    prompt[key_of["BasicScheduler"]]["inputs"]["steps"] = 2
+    prompt[key_of["BasicScheduler"]]["inputs"]["steps"] = 1
     return prompt, key_of["CyberHostSampler"]
 
 

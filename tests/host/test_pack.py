@@ -19,6 +19,7 @@ NODE_IDS = {
     "CyberHostDecodeVideo",
     "CyberHostExample",
     "CyberHostExampleClip",
+    "CyberHostFaceBoxMap",
     "CyberHostHandClarity",
     "CyberHostHandTrackFromFile",
     "CyberHostHandTrackFromVideo",

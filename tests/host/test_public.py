@@ -69,12 +69,14 @@ IN_VAIN = {"pose": POSE, "reference": reference(pose=["pose", 0])}
 
 
 def test_the_converter_starts_in_comfyuis_own_python(host: Client) -> None:
-    """As README says: from the pack's folder, with nothing installed for it."""
-    command = [host.server.checkout.python, "-m", "cyberhost_core.cli", "convert", "hallo", "--help"]
-    said = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True
-    ).stdout
-    assert "--audio-encoder" in said
+    """As README says: from ComfyUI's folder, with nothing installed for it."""
+    module = "custom_nodes.cyberhost.cyberhost_core.cli"
+    assert f"python -m {module} convert hallo " in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    command = [host.server.checkout.python, "-m", module, "convert", "hallo", "--help"]
+    ran = subprocess.run(
+        command, cwd=host.server.folder, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "--audio-encoder" in ran.stdout
 
 
 def test_load_lists_every_file_and_names_the_size_it_was_trained_at(
@@ -108,7 +110,7 @@ def test_native_guidance_gives_the_chains_first_segment(host: Client, head: Run,
     prompt["native"]["inputs"]["latent_image"] = ["cut", 0]
     prompt["guider"]["inputs"] |= {"cfg_conds": 3.5, "cfg_cond2_negative": 3.5}
     prompt["sample"] = prompt.pop("native")
-    found = run("native_head", prompt)
+    found = run("head_natively", prompt)
     torch.testing.assert_close(found.latents, head.latents[:16], atol=0.01, rtol=0)
 
 
