@@ -120,7 +120,7 @@ class SystemSpec(Config):
 
     The movement map box at inference is a fraction of the picture's width and height (section 3.3: "of fixed
     size"). latent_scale: latents are the autoencoder's times this. any_size: pictures may have any size that
-    is a multiple of 64; else height and width are the only one. noise_limit: starting noise is clamped.
+    is a multiple of 8; else height and width are the only one. noise_limit: starting noise is clamped.
     null_keeps_map: the guidance pass without the reference still sees the map. map_kind: what was drawn on
     the maps that it was trained with.
     """
