@@ -19,6 +19,7 @@ demo: $(VENV)/.installed-demo
 
 test: $(VENV)/.installed-dev
 	$(VENV)/bin/pytest -m "not gpu and not host and not weights and not browser"
+	@echo "left out: tests that need a ComfyUI (host, browser), a GPU or downloaded weights; make test-all, .ci/run"
 
 test-all: $(VENV)/.installed-dev
 	$(VENV)/bin/pytest

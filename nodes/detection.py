@@ -14,7 +14,7 @@ from ..cyberhost_core.errors import PoseError
 from ..cyberhost_core.perception.person_boxes import PersonDetector, poses_in_boxes
 from ..cyberhost_core.perception.pose import PoseDetector, require_person
 from ..cyberhost_core.types import PACKED_POINTS, Pose
-from .bridge.progress import progress, stop_if_cancelled
+from .bridge.progress import in_batches
 from .images import frames_from_image, image_from_maps, maps_from_image
 from .poses import overlay
 
@@ -64,9 +64,7 @@ def keypoints_of(people: list[Pose]) -> list[dict[str, Any]]:
 def overlays(image: Tensor, people: list[Pose]) -> Tensor:
     """Draw one picture after the other: of large ones, drawing takes longer than detecting."""
     drawn = []
-    for number in range(len(image)):
-        stop_if_cancelled()
-        one = slice(number, number + 1)
+    for one in in_batches(len(image), size=1):
         first, *others = people
         picture = overlay(image[one], first[one])
         for pose in others:
@@ -76,30 +74,23 @@ def overlays(image: Tensor, people: list[Pose]) -> Tensor:
 
 
 def _whole_pictures(detector: PoseDetector, frames_FYXC: np.ndarray, *, padding: float) -> Pose:
-    shown = progress(len(frames_FYXC))
-    found = []
-    for start in range(0, len(frames_FYXC), _BATCH):
-        stop_if_cancelled()
-        batch_FYXC = frames_FYXC[start : start + _BATCH]
-        found.append(detector.detect(batch_FYXC, padding=padding).packed_FKC())
-        shown.update(len(batch_FYXC))
+    found = [
+        detector.detect(frames_FYXC[batch], padding=padding).packed_FKC()
+        for batch in in_batches(len(frames_FYXC), size=_BATCH)
+    ]
     height, width = frames_FYXC.shape[1:3]
     return Pose.from_packed(np.concatenate(found), height=height, width=width)
 
 
 def _everybody(detector: PoseDetector, finder: PersonDetector, frames_FYXC: np.ndarray) -> list[Pose]:
-    shown = progress(len(frames_FYXC))
     count, (height, width) = len(frames_FYXC), frames_FYXC.shape[1:3]
     packed: list[np.ndarray] = []
-    for start in range(0, count, _BATCH):
-        stop_if_cancelled()
-        batch = slice(start, start + _BATCH)
+    for batch in in_batches(count, size=_BATCH):
         found = poses_in_boxes(detector, frames_FYXC[batch], finder.detect(frames_FYXC[batch]))
         while len(packed) < len(found):
             packed.append(np.zeros((count, PACKED_POINTS, 3), dtype=np.float32))
         for packed_FKC, pose in zip(packed, found, strict=False):
             packed_FKC[batch] = pose.packed_FKC()
-        shown.update(len(frames_FYXC[batch]))
     if not packed:
         raise PoseError(
             f"The person detector found nobody in any of {count} pictures, at least one person was expected; "

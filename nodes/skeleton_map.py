@@ -56,15 +56,17 @@ class SkeletonMap(io.ComfyNode):
         base: "Tensor | None" = None,
         person: int = LARGEST,
     ) -> io.NodeOutput:
+        from functools import partial
+
         import torch
 
         from ..cyberhost_core.conditions.hand_drawing import draw_peer_hands_on
         from ..cyberhost_core.conditions.skeleton_map import draw_skeleton_on
+        from .drawn_frames import drawn
         from .images import image_from_maps, maps_from_image
         from .poses import pose_of
 
         found = pose_of(pose, person)
         under = torch.zeros(1, 3, found.height, found.width) if base is None else maps_from_image(base)
-        if parts == BY_SCORE:
-            return io.NodeOutput(image_from_maps(draw_peer_hands_on(under, found)))
-        return io.NodeOutput(image_from_maps(draw_skeleton_on(under, found, parts=PARTS[parts])))
+        draw = draw_peer_hands_on if parts == BY_SCORE else partial(draw_skeleton_on, parts=PARTS[parts])
+        return io.NodeOutput(image_from_maps(drawn(draw, under, found)))

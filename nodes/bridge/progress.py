@@ -1,5 +1,7 @@
 """Progress on the running node, and Cancel."""
 
+from collections.abc import Iterator
+
 import comfy.model_management
 import comfy.utils
 
@@ -12,3 +14,13 @@ def stop_if_cancelled() -> None:
 def progress(total: int) -> comfy.utils.ProgressBar:
     """Start the running node's progress bar; call its update(n)."""
     return comfy.utils.ProgressBar(total)
+
+
+def in_batches(count: int, *, size: int) -> Iterator[slice]:
+    """Cut work into batches, and show progress and hear Cancel between them."""
+    shown = progress(count)
+    for start in range(0, count, size):
+        stop_if_cancelled()
+        batch = slice(start, min(start + size, count))
+        yield batch
+        shown.update(batch.stop - batch.start)

@@ -2,6 +2,7 @@
 
     audio features   20 s of sound      sampler           one step
     DWPose           8 pictures, then one skeleton drawn    Decode to Video   16 frames
+    Skeleton Map     8 frames
 
 ReferenceNet reads one picture in one go, in less than a step's time: there is nothing to cancel within.
 """
@@ -90,18 +91,34 @@ def test_hearing_a_long_sound_stops_within_one_piece(host: Client, tmp_path: Pat
     works(host, prompt)
 
 
-@pytest.mark.parametrize("share", [0.2, 1.0], ids=["while it looks", "while it draws"])
-def test_detecting_many_poses_stops_within_a_few_pictures(host: Client, share: float) -> None:
+def many_pictures(**further: dict) -> Prompt:
+    """The bundled portrait, large, many times over, and its poses."""
     large = node(
         "ImageScale", image=["example", 0], upscale_method="area", width=WIDTH, height=HEIGHT, crop="disabled"
     )
     prompt = portrait(
         large=large,
         many=node("RepeatImageBatch", image=["large", 0], amount=PICTURES),
-        show=node("PreviewAny", source=["detect", 0]),
+        **further,
     )
     prompt["detect"]["inputs"]["image"] = ["many", 0]
+    return prompt
+
+
+@pytest.mark.parametrize("share", [0.2, 1.0], ids=["while it looks", "while it draws"])
+def test_detecting_many_poses_stops_within_a_few_pictures(host: Client, share: float) -> None:
+    prompt = many_pictures(show=node("PreviewAny", source=["detect", 0]))
     assert cancelled(host, prompt, node_id="detect", when=reported(share)) <= 1
+    prompt["many"]["inputs"]["amount"] = 1
+    works(host, prompt)
+
+
+def test_drawing_many_skeletons_stops_within_a_few_frames(host: Client) -> None:
+    prompt = many_pictures(
+        map=node("CyberHostSkeletonMap", pose=["detect", 0], parts="whole body"),
+        show=node("PreviewAny", source=["map", 0]),
+    )
+    assert cancelled(host, prompt, node_id="map", when=reported(0.2)) <= 1
     prompt["many"]["inputs"]["amount"] = 1
     works(host, prompt)
 
