@@ -62,7 +62,7 @@ def test_old_workflows_keep_their_first_values(host: Client) -> None:
 def test_what_runs_a_network_is_said_on_the_node_and_in_the_log(host: Client) -> None:
     prompt = portrait(show=node("PreviewAny", source=["crops", 0]))
     del prompt["reference"], prompt["load"]
-    prompt["detect"]["inputs"]["padding"] = 1.05  # as in no other test: what comes from the cache says nothing
+    prompt["detect"]["inputs"]["padding"] = 1.05  # as in no other test: a cached node says nothing
     said = host.run(prompt)
     assert said["detect"]["text"] == ["pose: torch, CPU"]
     assert said["crops"]["text"] == ["face: torch, CPU"]
