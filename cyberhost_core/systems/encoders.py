@@ -322,8 +322,9 @@ def _in_turn(features: Features, *, clips: int, frames: int) -> Features:
     """
 
     def turned(feature: Tensor) -> Tensor:
-        per_clip = feature.unflatten(0, (clips, -1))
-        return per_clip.roll(-frames, dims=1).flatten(0, 1)
+        if len(feature) == clips:  # one each, as nearly always: no copy of a whole bank
+            return feature
+        return feature.unflatten(0, (clips, -1)).roll(-frames, dims=1).flatten(0, 1)
 
     return {path: turned(feature) for path, feature in features.items()}
 

@@ -87,7 +87,7 @@ class HostConfig(comfy.supported_models_base.BASE):
 
     unet_extra_config: ClassVar[dict[str, Any]] = {}
     # The host estimates rows x cells x bytes x 0.01 x this in MiB; that covers what `cyberhost memory` says:
-    # by that table 0.9 (AnimateAnyone) to 1.47 (CyberHost, one pass at a time) would do.
+    # by that table 0.9 (AnimateAnyone) to 1.4 (CyberHost, one pass at a time) would do.
     memory_usage_factor = 1.5
 
     def __init__(self, spec: SystemSpec, preview: list[list[float]] | None) -> None:
