@@ -2,14 +2,14 @@
 
 picture -> fitted to the system's size -> pose -> skeleton, hand crops, face vector -> Reference
 voice   -> speech features -> frames -> windows ----------------------------------+
-movement box, hand clarity -------------------------------------------------------+-> Track
+movement box or hands, hand clarity or confidence ----------------------------------+-> Track
 Reference, Track -> segments of latents -> decoded in chunks -> mp4 with the voice
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,11 @@ from torch import Tensor
 
 from . import bundled
 from .checkpoints.file import Checkpoint, load_checkpoint
-from .conditions.movement_map import draw_movement_map, fixed_box
 from .conditions.regions import hand_crops
 from .conditions.skeleton_map import draw_skeleton
 from .diffusion.guidance import Guidance
 from .diffusion.schedule import SAMPLERS
+from .driving import DRIVABLE, Driving, Tell, driving_maps
 from .errors import Cancelled, CheckpointError, ConfigError, ImageError
 from .media.audio import Sound
 from .media.fit import fit_image
@@ -42,7 +42,7 @@ DECODE_CHUNK = 16  # frames; bounds the memory of decoding
 
 @dataclass(frozen=True)
 class Progress:
-    """Say how far a stage is; stages come in order: "prepare", "sample"."""
+    """Say how far a stage is; stages come in order: "prepare", "hands" where hands drive, "sample"."""
 
     stage: str
     done: int
@@ -53,8 +53,8 @@ class Progress:
 class GenerateOptions:
     """What may be chosen; None means the checkpoint's own value.
 
-    Units:    movement: width and height of the movement box as fractions of the picture; hand_clarity: 0..1
-              of the calibrated range; scale: the written frames are enlarged this many times
+    Units:    hand_clarity: 0..1 of the calibrated range; scale: the written frames are enlarged this many
+              times
     """
 
     seed: int = 0
@@ -62,7 +62,7 @@ class GenerateOptions:
     reference_scale: float | None = None
     audio_scale: float | None = None
     fps: float = 25.0
-    movement: tuple[float, float] | None = None
+    driving: Driving = field(default_factory=Driving)
     hand_clarity: float | None = None
     sampler: str | None = None
     scale: int = 1
@@ -109,7 +109,12 @@ def generate(
     reference, pose = talker.reference(image_YXC)
     stop_if_cancelled()
     show(Progress("prepare", 1, 2))
-    track = talker.track(sound, pose, options)
+
+    def on_hands(done: int, total: int) -> None:
+        stop_if_cancelled()
+        show(Progress("hands", done, total))
+
+    track = talker.track(sound, pose, options, tell=on_hands)
     show(Progress("prepare", 2, 2))
 
     def on_step(done: int, total: int) -> None:
@@ -168,15 +173,23 @@ class Talker:
             .float(),
         )
 
-    def track(self, sound: Sound, pose: Pose, options: GenerateOptions) -> Track:
-        """Turn the sound and the controls into what drives each frame."""
+    def track(self, sound: Sound, pose: Pose, options: GenerateOptions, *, tell: Tell | None = None) -> Track:
+        """Turn the sound and the controls into what drives each frame; tell counts the work on hands."""
         frames = sound.frames(options.fps)
         features = hear(self.ears, sound.speech_T(), frames=frames, fps=options.fps)
-        width_frac, height_frac = options.movement or self.spec.movement_box
-        box = fixed_box(pose, width_frac=width_frac, height_frac=height_frac)
+        drawn = driving_maps(
+            self.spec,
+            pose,
+            options.driving,
+            audio_FD=features,
+            fps=options.fps,
+            seed=options.seed,
+            tell=tell,
+        )
         return Track(
             audio_FWD=audio_windows(self.spec, features, hearing=self.audio.hearing),
-            maps_FCYX=draw_movement_map(box, height=self.spec.height, width=self.spec.width)[None],
+            maps_FCYX=drawn.maps_FCYX,
+            confidence_F2=drawn.confidence_F2,
             clarity_4=self._clarity(1.0 if options.hand_clarity is None else options.hand_clarity),
         )
 
@@ -264,11 +277,11 @@ def peak_memory_mb() -> float | None:
 
 
 def _require_drivable(spec: SystemSpec) -> AudioSpec:
-    if spec.map_kind != "movement" or spec.audio is None:
+    if spec.map_kind not in DRIVABLE or spec.audio is None:
         raise ConfigError(
-            f"'{spec.name}' is driven by {spec.map_kind.replace('_', ' ')} maps, a system that needs no more "
-            "than a voice and a movement box was expected; run this checkpoint in ComfyUI, whose workflows "
-            "draw such maps."
+            f"'{spec.name}' is driven by {spec.map_kind.replace('_', ' ')} maps, but one that is driven by "
+            "a voice and a movement box or hands was expected; run this checkpoint in ComfyUI, whose "
+            "workflows draw such maps."
         )
     return spec.audio
 

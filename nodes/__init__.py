@@ -10,14 +10,22 @@ from .bridge.api import ComfyExtension, io
 from .conditions import Conditions
 from .decode_video import DecodeVideo
 from .dwpose import DWPoseDetector
+from .emo2_conditions import EMO2Conditions
 from .example import Example
 from .example_clip import ExampleClip
 from .face_box_map import FaceBoxMap
 from .hand_clarity import HandClarity
+from .hand_driver_switch import HandDriverSwitch
+from .hand_maps import RenderHandMaps
+from .hand_motion import HandMotion
+from .hand_track_edit import HandTrackEdit
 from .hand_track_from_file import HandTrackFromFile
+from .hand_track_from_keyframes import HandTrackFromKeyframes
 from .hand_track_from_video import HandTrackFromVideo
+from .hand_track_join import HandTrackJoin
 from .load import LoadCyberHost
 from .movement_map import MovementMap
+from .preview_hand_track import PreviewHandTrack
 from .reference_net import ReferenceNetNode
 from .region_crops import RegionCrops
 from .sampler import Sampler
@@ -43,6 +51,14 @@ NODES: list[type[io.ComfyNode]] = [
     SaveHandTrack,
     AlignHands,
     FaceBoxMap,
+    HandMotion,
+    HandTrackFromKeyframes,
+    HandDriverSwitch,
+    HandTrackEdit,
+    HandTrackJoin,
+    PreviewHandTrack,
+    RenderHandMaps,
+    EMO2Conditions,
 ]
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .bridge.api import io, schema
 from .person import LARGEST
 from .rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
+from .track_length import HOLD, frames_input, when_short_input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,14 +35,7 @@ class AlignHands(io.ComfyNode):
                     "reference_pose", tooltip="The pose of the person in the reference picture."
                 ),
                 io.Image.Input("image", tooltip="The reference picture, one image."),
-                io.Int.Input(
-                    "frames",
-                    default=0,
-                    min=0,
-                    max=1_000_000,
-                    tooltip="Length of the result in frames, usually from Wav2Vec Audio Features: longer "
-                    "tracks are cut, the last frame of shorter ones is held. 0 keeps the track's length.",
-                ),
+                frames_input(),
                 io.Float.Input(
                     "fps",
                     default=25.0,
@@ -64,6 +58,7 @@ class AlignHands(io.ComfyNode):
                 io.Float.Input(
                     "offset_y", **shift, tooltip="Move the hands down, as a fraction of the picture's height."
                 ),
+                when_short_input(optional=True),
             ],
             outputs=[
                 io.Custom("CYBERHOST_HAND_TRACK").Output(
@@ -92,6 +87,7 @@ class AlignHands(io.ComfyNode):
         scale: float = 1.0,
         offset_x: float = 0.0,
         offset_y: float = 0.0,
+        when_short: str = HOLD,
     ) -> io.NodeOutput:
         from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
         from .hand_track_player import player
@@ -107,6 +103,7 @@ class AlignHands(io.ComfyNode):
             frames=frames,
             scale=scale,
             offset_frac=(offset_x, offset_y),
+            when_short=when_short,
         )
         return io.NodeOutput(
             track, keypoints_from_pose(track.pose), overlay(track, picture), ui=player(track)

@@ -113,7 +113,7 @@ class Conditions(io.ComfyNode):
 
         told = Told(
             audio=audio_features,
-            map_BYXC=map,
+            maps_FCYX=None if map is None else map[..., :3].permute(0, 3, 1, 2).contiguous(),
             clarity=clarity,
             hand_clarity=hand_clarity,
             region_weights=(pose_weight, face_weight, lip_weight),

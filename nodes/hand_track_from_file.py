@@ -20,7 +20,8 @@ class HandTrackFromFile(io.ComfyNode):
                 io.Combo.Input(
                     "file",
                     options=hand_track_names(),
-                    tooltip="The bundled puppet, or a .json file in the input folder or in output/cyberhost.",
+                    tooltip="The bundled puppet, or a .json or .safetensors file in the input folder or in "
+                    "output/cyberhost.",
                 ),
             ],
             outputs=[

@@ -7,10 +7,14 @@ import torch
 from torch import Tensor
 
 from ..cyberhost_core.conditions.hand_alignment import align_track
-from ..cyberhost_core.conditions.hand_track import HandTrack, at_fps, with_length
+from ..cyberhost_core.conditions.hand_track import HandTrack
 from ..cyberhost_core.conditions.skeleton_map import draw_hands_on
+from ..cyberhost_core.errors import ConfigError
+from ..cyberhost_core.gesture.keyframes import numbers_from_text, track_of_keyframes
+from ..cyberhost_core.gesture.track_length import at_rate
 from ..cyberhost_core.types import Pose
-from .poses import pose_on
+from .bridge.progress import counted_steps
+from .poses import pose_of, pose_on
 
 OVERLAY_FRAMES = 16  # spread over the track: enough to judge the fit, and memory does not grow with length
 
@@ -26,6 +30,29 @@ def track_of_video(
     return HandTrack(pose, fps=fps, source=f"a video of {len(pose)} frames")
 
 
+def track_from_keyframes(
+    keypoints: list[dict[str, Any]], *, person: int, which: str, times: str, easing: str, fps: float
+) -> HandTrack:
+    """Move one person's hands from pose to pose.
+
+    Units:    which: numbers of poses from 0 on, all where there are none; times in seconds
+
+    Raises:   ConfigError: no numbers, a pose that is not there, or another number of times than poses
+              PoseError: see pose_from_keypoints; no keyframe shows enough of a hand
+    """
+    pose = pose_of(keypoints, person)
+    chosen = numbers_from_text(which, what="numbers of poses") or list(range(len(pose)))
+    absent = [number for number in chosen if number not in range(len(pose))]
+    if absent:
+        raise ConfigError(
+            f"Pose {absent[0]:g} was chosen as a keyframe, but there are poses 0 to {len(pose) - 1}; choose "
+            "among them."
+        )
+    times_secs = numbers_from_text(times, what="keyframe times")
+    keys = pose[np.array(chosen, dtype=int)]
+    return track_of_keyframes(keys, times_secs, fps=fps, easing=easing, progress=counted_steps())
+
+
 def aligned(
     track: HandTrack,
     reference: Pose,
@@ -34,15 +61,16 @@ def aligned(
     frames: int,
     scale: float,
     offset_frac: tuple[float, float],
+    when_short: str,
 ) -> HandTrack:
-    """Fit a track to the reference person, move it to a frame rate, and cut it or hold its last frame.
+    """Fit a track to the reference person, and bring it to a frame rate and a length.
 
     Units:    frames 0 keeps the track's own length; offset_frac: of the reference's width and height
-    Raises:   PoseError: nothing to fit by
+    Raises:   PoseError: nothing to fit by, or too short and "error" was chosen
     """
     offset_px = (offset_frac[0] * reference.width, offset_frac[1] * reference.height)
-    fitted = at_fps(align_track(track, reference, scale=scale, offset_px=offset_px), fps)
-    return with_length(fitted, frames) if frames else fitted
+    fitted = align_track(track, reference, scale=scale, offset_px=offset_px)
+    return at_rate(fitted, fps, frames, when_short=when_short)
 
 
 def overlay(track: HandTrack, picture_YXC: np.ndarray) -> Tensor:

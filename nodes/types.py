@@ -1,7 +1,7 @@
 """What travels on the pack's own wires. Native types are used wherever there is one.
 
 CYBERHOST_PARTS, CYBERHOST_AUDIO, CYBERHOST_CLARITY, CYBERHOST_CROPS, CYBERHOST_REFERENCE,
-CYBERHOST_HAND_TRACK
+CYBERHOST_HAND_TRACK, CYBERHOST_HAND_MAPS
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ..cyberhost_core.systems.encoders import Motion, Reference
 from ..cyberhost_core.systems.spec import SystemSpec
 from ..cyberhost_core.types import Pose
 
-__all__ = ["AudioTrack", "Clarity", "Crops", "HandTrack", "Parts", "ReferenceBank"]
+__all__ = ["AudioTrack", "Clarity", "Crops", "HandMaps", "HandTrack", "Parts", "ReferenceBank"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,3 +81,17 @@ class ReferenceBank:
     pose: Pose | None
     height: int
     width: int
+
+
+@dataclass(frozen=True, eq=False)
+class HandMaps:
+    """What EMO2's second stage is told of the hands, one frame per frame of the video.
+
+    Shapes:   hand_maps_FCYX, keypoint_maps_FCYX (F, 3, Y, X) float32 in 0..1, on the CPU; confidence_FH
+              (F, 2): left, right, 0..1
+    """
+
+    hand_maps_FCYX: Tensor
+    keypoint_maps_FCYX: Tensor
+    confidence_FH: Tensor
+    fps: float

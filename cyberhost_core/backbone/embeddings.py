@@ -1,4 +1,4 @@
-"""Embeddings of numbers: the timestep, the hand clarity score, vectors of faces and pictures."""
+"""Embeddings of numbers: timestep, hand clarity score, hand confidence, vectors of faces and pictures."""
 
 import math
 
@@ -60,6 +60,25 @@ class ClarityEmbedding(nn.Module):
         angle = values * (math.pi / 2)
         features = torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(1)
         return self.linear_2(nnf.silu(self.linear_1(features.to(self.linear_1.weight.dtype))))
+
+
+class ConfidenceEmbedding(nn.Module):
+    """Embed how sure a detector was of each hand, to be added to the latents' feature at every place.
+
+    Shapes:   confidence (N, 2): left, right -> (N, channels, 1, 1)
+    Units:    0..1
+    Source:   EMO2 section 3.4: "we multiply a trainable embedding by these confidence scores to create a hand
+              confidence embedding, which are directly added to the latent features"
+    Reads:    each hand has a vector of its own, for a score of its own; the latents' feature is that after
+              the first convolution, where vector and feature have the same width
+    """
+
+    def __init__(self, channels: int, *, ops: Ops) -> None:
+        super().__init__()
+        self.vectors = zero_init(ops.Linear(2, channels, bias=False))
+
+    def forward(self, confidence_N2: Tensor) -> Tensor:
+        return self.vectors(confidence_N2.to(self.vectors.weight.dtype))[:, :, None, None]
 
 
 class VectorProjection(nn.Module):

@@ -1,6 +1,8 @@
 """The files that come with the package: tiny weights, puppet-sized outside networks, portraits and voices.
 
 tiny.safetensors    the tiny system, trained on drawn puppets
+tiny-emo2.safetensors    the tiny EMO2: the same people, driven by hands; shares parts with tiny.safetensors
+tiny-gestures.safetensors  hands from sound: EMO2's stage 1, trained on puppets' gestures
 puppet-pose.onnx    a whole-body pose detector for puppets, with DWPose's inputs and outputs
 puppet-face.onnx    a face identity network for puppets, with ArcFace's inputs and outputs
 puppet-pose.safetensors, puppet-face.safetensors    the same two, for where onnxruntime is not installed
@@ -13,6 +15,8 @@ from ..errors import CheckpointError
 
 FOLDER = Path(__file__).parent
 CHECKPOINT = FOLDER / "tiny.safetensors"
+HANDS_CHECKPOINT = FOLDER / "tiny-emo2.safetensors"
+GESTURES = FOLDER / "tiny-gestures.safetensors"
 POSE_DETECTOR = FOLDER / "puppet-pose.onnx"
 FACE_IDENTITY = FOLDER / "puppet-face.onnx"
 POSE_NETWORK = POSE_DETECTOR.with_suffix(".safetensors")
@@ -30,6 +34,17 @@ def require(path: Path) -> Path:
             "install the package again, or give a file of your own."
         )
     return path
+
+
+def checkpoint(chosen: Path | None) -> Path:
+    """Find the weights to use: none chosen means the tiny system, a bundled file may be named without suffix.
+
+    Raises:   CheckpointError: the bundled file is missing
+    """
+    named = {path.stem: path for path in (CHECKPOINT, HANDS_CHECKPOINT)}
+    if chosen is None:
+        return require(CHECKPOINT)
+    return require(named[str(chosen)]) if str(chosen) in named and not chosen.exists() else chosen
 
 
 def portraits() -> list[Path]:

@@ -5,8 +5,8 @@
     audio_encoder.*                              optional: a HF wav2vec2
 
 Metadata (strings): format, system (SystemSpec), vae and audio_encoder (their configurations), licence,
-training, all JSON but the licence. Only safetensors is read: a pickle can run code, so it is refused and the
-converter named.
+training, shared (parts that lie in a file beside it), all JSON but the licence. Only safetensors is read: a
+pickle can run code, so it is refused and the converter named.
 """
 
 import json
@@ -27,6 +27,7 @@ from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
 from .building import build_filled, fill
 from .packing import pack, unpack
+from .sharing import with_shared, without_shared
 
 FORMAT = "cyberhost-1"
 _DIFFUSERS = '"_class_name"'  # a field of every configuration that diffusers writes
@@ -51,8 +52,14 @@ class Checkpoint:
         return self.model.spec
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint, *, eight_bit: bool = False) -> None:
-    """Write a checkpoint; eight_bit packs all weights but the autoencoder's and the audio encoder's."""
+def save_checkpoint(
+    path: Path, checkpoint: Checkpoint, *, eight_bit: bool = False, beside: Path | None = None
+) -> None:
+    """Write a checkpoint; eight_bit packs all weights but the autoencoder's and the audio encoder's.
+
+    beside: a checkpoint in the same folder; parts that it stores in the same bits are left out here
+    Raises:   CheckpointError: beside cannot be read, or lies in another folder
+    """
     tensors = checkpoint.model.state_dict()
     stored = pack(tensors) if eight_bit else dict(tensors)
     metadata = {
@@ -68,6 +75,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, eight_bit: bool = Fal
         state, config = checkpoint.audio_encoder
         stored |= {f"audio_encoder.{key}": value.half() for key, value in state.items()}
         metadata["audio_encoder"] = json.dumps(config)
+    if beside is not None:
+        if beside.resolve().parent != path.resolve().parent:
+            raise CheckpointError(
+                f"{path.name} cannot share parts with {beside}, which lies in another folder than "
+                f"{path.parent}; write it beside that file."
+            )
+        metadata, stored = without_shared((metadata, stored), _read(beside), name=beside.name)
     half_written = path.with_suffix(".partial")
     save_file({key: value.contiguous() for key, value in stored.items()}, half_written, metadata)
     half_written.replace(path)
@@ -97,10 +111,10 @@ class StoredCheckpoint:
 def open_checkpoint(path: Path) -> StoredCheckpoint:
     """Read what a checkpoint says; its weights stay on disk.
 
-    Raises:   CheckpointError: missing, a pickle, truncated, foreign, of a newer format, or an autoencoder
-              that does not fit its configuration
+    Raises:   CheckpointError: missing, a pickle, truncated, foreign, of a newer format, an autoencoder that
+              does not fit its configuration, or a file with shared parts that is not beside it
     """
-    metadata, tensors = _read(path)
+    metadata, tensors = with_shared(path, _read(path), read=_read)
     parts = _by_part(unpack(tensors))
     vae = autoencoder = audio = None
     if _DIFFUSERS in metadata.get("vae", ""):

@@ -82,10 +82,12 @@ def pack_checkpoint(
     speech: Path,
     licence: str,
     training: Mapping[str, Any],
+    beside: Path | None = None,
 ) -> None:
     """Join averaged weights, autoencoder and speech encoder into one checkpoint with eight-bit weights.
 
-    What latents look like is fitted on the bundled portraits and kept under training["preview"].
+    What latents look like is fitted on the bundled portraits and kept under training["preview"]. Parts that
+    the checkpoint `beside` has as well are left to it.
 
     Raises:   CheckpointError: the weights are not those of this system
     """
@@ -107,7 +109,7 @@ def pack_checkpoint(
         licence=licence,
         training={**training, "preview": preview},
     )
-    save_checkpoint(path, whole, eight_bit=True)
+    save_checkpoint(path, whole, eight_bit=True, beside=beside)
 
 
 def _metadata(path: Path) -> dict[str, str]:

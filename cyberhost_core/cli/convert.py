@@ -3,6 +3,7 @@
 echomimic-v2, hallo, animate-anyone    the files of a public model
 assemble                               the paper's system, from Stable Diffusion 1.5 and AnimateDiff
 check                                  recorded cases of the public models (convert_check.py)
+mano                                   a user's own MANO hand (convert_mano.py)
 """
 
 import json
@@ -15,6 +16,7 @@ import typer
 
 from ..errors import Cancelled
 from .convert_check import check
+from .convert_mano import mano
 from .running import progress_bars, stop_on_signal
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ convert = typer.Typer(
 )
 
 convert.command()(check)
+convert.command()(mano)
 
 _MEGABYTE = 1_000_000
 OnBytes = Callable[[int, int], None]

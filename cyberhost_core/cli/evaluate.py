@@ -1,6 +1,7 @@
 """`cyberhost evaluate`: how good a model is, and how fast.
 
 puppets    held-out puppets and voices, every measure, targets
+gestures   hands from held-out voices, the measures of EMO2's table 1 (evaluate_gestures.py)
 speed      where the seconds go
 segment    one segment of any system at full size, on any device
 """
@@ -13,6 +14,7 @@ from typing import Annotated
 import typer
 
 from .. import bundled
+from .evaluate_gestures import gestures
 from .running import progress_bars
 from .systems import (
     SYSTEM_HELP,
@@ -26,10 +28,11 @@ from .systems import (
 
 evaluate = typer.Typer(
     name="evaluate",
-    help="Measure how good a model is (puppets), or how fast (speed, segment).",
+    help="Measure how good a model is (puppets, gestures), or how fast (speed, segment).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+evaluate.command()(gestures)
 
 CheckpointOption = Annotated[
     Path | None,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,20 @@ import typer
 from .running import animate, read_inputs, summary
 
 LARGEST_SCALE = 16
+
+
+class WhenShort(StrEnum):
+    """What to do where a hand track ends before the voice."""
+
+    HOLD = "hold last"
+    LOOP = "loop"
+    ERROR = "error"
+
+
+def _amplitudes(wanted: tuple[float, float] | None) -> tuple[float, float] | None:
+    if wanted is not None and not all(side >= 0 for side in wanted):
+        raise typer.BadParameter(f"{wanted[0]} {wanted[1]} are not both 0 or more.")
+    return wanted
 
 
 def _fractions(box: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -30,7 +45,9 @@ def generate(
     ],
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", "-c", help="Weights file. [default: the bundled puppet weights]"),
+        typer.Option(
+            "--checkpoint", "-c", help="Weights file, or a bundled one: tiny or tiny-emo2. [default: tiny]"
+        ),
     ] = None,
     pose_detector: Annotated[
         Path | None,
@@ -55,6 +72,27 @@ def generate(
             help="Box the body moves in, as parts of the picture, 0 to 1. [default: the weights' own]",
         ),
     ] = None,
+    hands: Annotated[
+        Path | None,
+        typer.Option(help="Hand track that drives instead of the voice, for weights driven by hands."),
+    ] = None,
+    when_short: Annotated[
+        WhenShort, typer.Option(help="What to do where the hand track ends before the voice.")
+    ] = WhenShort.HOLD,
+    amplitude: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LEFT RIGHT",
+            callback=_amplitudes,
+            help="How far hands made from the voice go; 1 is usual. [default: as the voice asks]",
+        ),
+    ] = None,
+    style: Annotated[
+        str, typer.Option(help="Of hands made from the voice: speaking, singing, dance.")
+    ] = "speaking",
+    gestures: Annotated[
+        Path | None, typer.Option(help="Weights that make hands from the voice. [default: the bundled ones]")
+    ] = None,
     hand_clarity: Annotated[
         float | None, typer.Option(min=0, max=1, help="How clear hands are to be, 0 to 1. [default: high]")
     ] = None,
@@ -74,8 +112,10 @@ def generate(
       cyberhost generate me.png talk.wav -o me.mp4
       cyberhost generate me.png talk.mp3 -o me.mp4 --seed 7 --steps 20 --audio-scale 6
       cyberhost generate me.png talk.wav -o me.mp4 --movement 0.3 0.2 --json
+      cyberhost generate me.png talk.wav -o me.mp4 --checkpoint tiny-emo2 --amplitude 1.3 1
     """
     inputs = read_inputs(image, audio, out=out)
+    from ..driving import Driving
     from ..pipeline import GenerateOptions  # here and not above: torch takes seconds, and --help should not
 
     options = GenerateOptions(
@@ -84,7 +124,14 @@ def generate(
         reference_scale=reference_scale,
         audio_scale=audio_scale,
         fps=fps,
-        movement=movement,
+        driving=Driving(
+            movement=movement,
+            track=hands,
+            when_short=when_short.value,
+            gestures=gestures,
+            amplitude=amplitude,
+            style=style,
+        ),
         hand_clarity=hand_clarity,
         sampler=sampler,
         scale=scale,

@@ -21,8 +21,8 @@ def parameters(
       cyberhost parameters cyberhost --ablation no-hand-ram
     """
     from ..errors import ConfigError
-    from ..systems.cyberhost import ABLATIONS, SYSTEMS
     from ..systems.model import on_meta, parameter_table
+    from ..systems.named import ABLATIONS, SYSTEMS
 
     if system not in SYSTEMS:
         raise ConfigError(f"There is no system '{system}'; choose one of: {', '.join(SYSTEMS)}.")

@@ -1,7 +1,9 @@
 """`cyberhost prepare`: make training data.
 
-clips    render puppets: pixels, keypoints, sound
-store    encode rendered clips into what the trainer reads
+clips      render puppets: pixels, keypoints, sound
+store      encode rendered clips into what the trainer reads
+gestures   puppets' hands and what they hear, for EMO2's stage 1; nothing is rendered
+manifest, footage   real clips (prepare_footage.py)
 """
 
 from pathlib import Path
@@ -10,9 +12,12 @@ from typing import Annotated
 import typer
 
 from .. import bundled
+from .prepare_footage import footage, manifest
 from .running import progress_bars
 
 prepare = typer.Typer(name="prepare", help="Make training data.", no_args_is_help=True, rich_markup_mode=None)
+prepare.command()(manifest)
+prepare.command()(footage)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
@@ -70,6 +75,7 @@ def store(
     from ..checkpoints.parts import load_speech, load_vae
     from ..data.encode import Encoder
     from ..perception.face_identity import FaceIdentity
+    from ..perception.pose import PoseDetector
     from ..perception.speech import SpeechFeatures
     from ..pipeline import Progress
     from ..puppets.clips import prepare_store
@@ -81,6 +87,45 @@ def store(
             out,
             encoder=encoder,
             speech=SpeechFeatures.from_state_dict(*load_speech(speech)),
+            detector=PoseDetector(bundled.require(bundled.POSE_DETECTOR)),
             say=lambda done, total: show(Progress("encode", done, total)),
+        )
+    typer.echo(str(out))
+
+
+@prepare.command()
+def gestures(
+    out: Annotated[Path, typer.Argument(help="Folder for the store; clips already there are kept.")],
+    count: Annotated[int, typer.Option(min=1, help="How many clips.")] = 3000,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Identities and voices kept from training.")
+    ] = False,
+    speech: Annotated[
+        Path | None,
+        typer.Option(help="Speech encoder: a wav2vec2 folder, or a checkpoint. [default: the bundled one]"),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Let puppets gesture to voices (needs espeak-ng, and the extra standalone); nothing is rendered.
+
+    \b
+    Examples:
+      cyberhost prepare gestures work/gestures
+      cyberhost prepare gestures work/gestures-large --speech wav2vec2-base-960h
+    """
+    from ..checkpoints.parts import load_speech
+    from ..perception.speech import SpeechFeatures
+    from ..pipeline import Progress
+    from ..puppets.gesture_clips import prepare_gestures
+
+    split = "held_out" if held_out else "train"
+    encoder = SpeechFeatures.from_state_dict(*load_speech(speech or bundled.require(bundled.CHECKPOINT)))
+    with progress_bars(quiet=quiet) as show:
+        prepare_gestures(
+            out,
+            range(count),
+            split=split,
+            speech=encoder,
+            say=lambda done, total: show(Progress("gestures", done, total)),
         )
     typer.echo(str(out))

@@ -65,7 +65,8 @@ def animate(
 ) -> "GenerateReport":
     """Run the core on the inputs, with bars and a clean Ctrl-C.
 
-    No checkpoint means the bundled puppet weights; no detector, the bundled puppet detector.
+    No checkpoint means the bundled puppet weights, a bundled file's plain name that file; no detector, the
+    bundled puppet detector.
 
     Raises:   CyberHostError: whatever the core refuses; Cancelled: Ctrl-C
     """
@@ -73,7 +74,7 @@ def animate(
 
     with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as on_progress:
         return generate(
-            checkpoint or bundled.require(bundled.CHECKPOINT),
+            bundled.checkpoint(checkpoint),
             image_YXC=inputs.image_YXC,
             sound=inputs.sound,
             out_path=inputs.out,
@@ -137,3 +138,14 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Callable[["Progress"], Non
 def _close_all(bars: dict[str, tqdm]) -> None:
     for bar in bars.values():
         bar.close()
+
+
+def shown_losses(steps: int) -> Callable[[int, dict[str, float]], None]:
+    """Build what a training run tells its values to: a line on stderr every 25 steps."""
+
+    def show(step: int, values: dict[str, float]) -> None:
+        if step % 25 == 0:
+            line = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
+            print(f"{step}/{steps}  {line}", file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
+
+    return show

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from ..metrics.autoencoders import Autoencoder
     from ..systems.spec import SystemSpec
 
-SYSTEM_HELP = "cyberhost, cyberhost-head, cyberhost-tiny, echomimic-v2, hallo or animate-anyone."
+SYSTEM_HELP = (
+    "cyberhost, cyberhost-head, cyberhost-tiny, emo2, emo2-tiny, echomimic-v2, hallo or animate-anyone."
+)
 
 CheckpointInstead = Annotated[
     Path | None, typer.Option("--checkpoint", "-c", help="Take the system in this weights file instead.")
@@ -51,7 +53,7 @@ def chosen_system(name: str, checkpoint: Path | None) -> Chosen:
 
 def _named(name: str) -> "SystemSpec":
     from ..errors import ConfigError
-    from ..systems.cyberhost import SYSTEMS
+    from ..systems.named import SYSTEMS
     from ..systems.public import PEERS
     from ..systems.published import published
 

@@ -3,16 +3,23 @@
 speech, face, pose    small twins of the outside networks
 vae                   the autoencoder, or its decoder alone
 image, video          the two stages of section 4.1
+pose-discriminator    the network behind the pose loss (train_discriminator.py)
+gestures              EMO2's stage 1, hands from sound (train_gestures.py)
 pack                  join the parts into one checkpoint
 """
 
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from .running import shown_losses
+from .train_discriminator import pose_discriminator
+from .train_gestures import gestures
 
 if TYPE_CHECKING:
     from ..training.runs import RunFiles
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
 train = typer.Typer(
     name="train", help="Train a model, part by part.", no_args_is_help=True, rich_markup_mode=None
 )
+train.command()(pose_discriminator)
+train.command()(gestures)
 
 Steps = Annotated[int | None, typer.Option(min=1, help="How many steps. [default: the recipe's]")]
 Until = Annotated[
@@ -134,6 +143,14 @@ def video(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
     init: Initial = None,
+    adopt: Annotated[
+        Path | None,
+        typer.Option(help="Weights of a related system: those that fit by name and shape are taken."),
+    ] = None,
+    discriminator: Annotated[
+        Path | None,
+        typer.Option(help="Made by 'train pose-discriminator', where the recipe asks for one."),
+    ] = None,
     recipe: RecipeName = "tiny",
     held_out: HeldOut = None,
     vae_file: VaeFile = None,
@@ -147,8 +164,14 @@ def video(
     Example, on two cores:
       cyberhost train video work/store work/video --init work/image/model.safetensors
       accelerate launch --cpu --num_processes 2 -m cyberhost_core.cli train video work/store work/video
+      cyberhost train video work/store work/emo2 --recipe emo2-tiny --adopt work/tiny.safetensors \
+        --discriminator work/pose-discriminator.safetensors
     """
-    files = _files(store, out, init=init, held_out=held_out, vae=vae_file)
+    files = replace(
+        _files(store, out, init=init, held_out=held_out, vae=vae_file),
+        adopt=adopt,
+        discriminator=discriminator,
+    )
     _stage("video", files, recipe=recipe, steps=steps, until=until, seed=seed)
 
 
@@ -165,6 +188,10 @@ def pack(
         typer.Option(help="Refuse pictures that the autoencoder gives back with less than this many dB."),
     ] = 0.0,
     recipe: RecipeName = "tiny",
+    beside: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint in the same folder: parts that it has as well are left to it."),
+    ] = None,
 ) -> None:
     """Join the parts into one checkpoint, weights in eight bits."""
     from ..checkpoints.parts import pack_checkpoint
@@ -177,6 +204,7 @@ def pack(
         speech=speech_folder,
         licence="Apache-2.0",
         training={"picture_floor_db": picture_floor_db, "data": "synthetic puppets"},
+        beside=beside,
     )
     typer.echo(str(out))
 
@@ -200,14 +228,8 @@ def _stage(
     if steps:
         stage = stage.derive(steps=steps)
 
-    def show(step: int, values: dict[str, float]) -> None:
-        if step % 25 == 0:
-            line = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
-            print(f"{step}/{stage.steps}  {line}", file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
-
-    typer.echo(
-        json.dumps({"weights": str(train_stage(plan, stage, files, seed=seed, until=until, show=show))})
-    )
+    weights = train_stage(plan, stage, files, seed=seed, until=until, show=shown_losses(stage.steps))
+    typer.echo(json.dumps({"weights": str(weights)}))
 
 
 def _recipe(name: str):

@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backbone.vae import TinyVAE
+from ..checkpoints.picture_encoder import EncodesPictures
 from ..conditions.hand_clarity import hand_clarity
 from ..conditions.regions import hand_crops
+from ..gesture.hand_confidence import hand_confidence
+from ..gesture.parameters import HandParameters
 from ..perception.face_identity import FaceIdentity, face_seen
 from ..types import Pose
 from .store import PreparedVideo
@@ -20,17 +22,27 @@ ENCODE_CHUNK = 32
 class Encoder:
     """Hold the networks that prepare videos."""
 
-    vae: TinyVAE
+    vae: EncodesPictures
     face_identity: FaceIdentity
 
     def encode(
-        self, frames_FYXC: np.ndarray, pose: Pose, audio_FD: Tensor, *, references: int
+        self,
+        frames_FYXC: np.ndarray,
+        pose: Pose,
+        *,
+        hands: HandParameters,
+        detected: Pose,
+        audio_FD: Tensor,
+        references: int,
     ) -> PreparedVideo:
         """Prepare one video.
 
         Reference candidates are frames with the face seen, spread evenly over the video.
 
-        Shapes:   frames_FYXC uint8 RGB of the pose's canvas; audio_FD speech features at the video's fps
+        Shapes:   frames_FYXC uint8 RGB of the pose's canvas; hands of the same frames; audio_FD speech
+                  features at the video's fps
+        detected: what a detector sees in these frames, for the confidence of the hands; of real footage, pose
+                  is the same
         """
         candidates = np.flatnonzero(face_seen(pose.face_FKC))
         chosen = candidates[np.linspace(0, len(candidates) - 1, references).round().astype(int)]
@@ -39,6 +51,8 @@ class Encoder:
         return PreparedVideo(
             latents_FCHW=self._latents(frames_FYXC).float().numpy().astype(np.float16),
             pose=pose,
+            hands=hands,
+            hand_confidence_FH=hand_confidence(detected),
             audio_FD=audio_FD.numpy().astype(np.float16),
             clarity_F4=hand_clarity(frames_FYXC, pose).numpy(),
             reference_R=chosen.astype(np.int64),

@@ -12,14 +12,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ..config import Config
-from ..errors import CyberHostError
+from ..errors import CyberHostError, PoseError
+from ..gesture.parameters import HandParameters
 from ..types import Pose
 
 
@@ -30,7 +31,7 @@ class StoreError(CyberHostError):
 class StoreIndex(Config):
     """What all videos of a store have in common."""
 
-    format: Literal["cyberhost-store-1"] = "cyberhost-store-1"
+    format: Literal["cyberhost-store-2"] = "cyberhost-store-2"
     height: int
     width: int
     fps: float
@@ -41,13 +42,16 @@ class StoreIndex(Config):
 class PreparedVideo:
     """One video.
 
-    Shapes:   latents_FCHW float16; pose of F frames; audio_FD float16 speech features at fps; clarity_F4
-              float32; reference_R frame numbers that may serve as reference; hand_crops_RHCYX (R, 2, 3, 128,
-              128) uint8; face_vectors_RD (R, 512) float32
+    Shapes:   latents_FCHW float16; pose and hands of F frames; hand_confidence_FH (F, 2) float32, see
+              gesture.hand_confidence; audio_FD float16 speech features at fps; clarity_F4 float32;
+              reference_R frame numbers that may serve as reference; hand_crops_RHCYX (R, 2, 3, 128, 128)
+              uint8; face_vectors_RD (R, 512) float32
     """
 
     latents_FCHW: np.ndarray
     pose: Pose
+    hands: HandParameters
+    hand_confidence_FH: np.ndarray
     audio_FD: np.ndarray
     clarity_F4: np.ndarray
     reference_R: np.ndarray
@@ -58,7 +62,16 @@ class PreparedVideo:
         return len(self.latents_FCHW)
 
 
-_ARRAYS = ("latents_FCHW", "audio_FD", "clarity_F4", "reference_R", "hand_crops_RHCYX", "face_vectors_RD")
+_ARRAYS = (
+    "latents_FCHW",
+    "hand_confidence_FH",
+    "audio_FD",
+    "clarity_F4",
+    "reference_R",
+    "hand_crops_RHCYX",
+    "face_vectors_RD",
+)
+_HANDS = ("vectors_FD", "valid_FH", "sizes_frac_FH", "offset_FD")
 
 
 def write_video(folder: Path, name: str, video: PreparedVideo) -> None:
@@ -67,6 +80,7 @@ def write_video(folder: Path, name: str, video: PreparedVideo) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {key: np.ascontiguousarray(getattr(video, key)) for key in _ARRAYS}
     arrays["pose_FKC"] = video.pose.packed_FKC().astype(np.float32)
+    arrays |= {f"hands.{key}": np.ascontiguousarray(getattr(video.hands, key)) for key in _HANDS}
     save_file(arrays, path)
 
 
@@ -105,11 +119,20 @@ class PreparedVideos:
             raise StoreError(
                 f"The prepared video {path} cannot be read ({error}); prepare the data again."
             ) from error
-        if arrays.keys() != {*_ARRAYS, "pose_FKC"}:
+        hands = {key: arrays.pop(f"hands.{key}", None) for key in _HANDS}
+        if arrays.keys() != {*_ARRAYS, "pose_FKC"} or any(part is None for part in hands.values()):
             raise StoreError(
                 f"The prepared video {path} holds {', '.join(sorted(arrays)) or 'nothing'} and not what a "
                 "prepared video holds; prepare the data again."
             )
         packed = arrays.pop("pose_FKC")
         pose = Pose.from_packed(packed, height=self.index.height, width=self.index.width)
-        return PreparedVideo(pose=pose, **arrays)
+        return PreparedVideo(pose=pose, hands=self._hands(hands, path), **arrays)
+
+    def _hands(self, arrays: dict[str, Any], path: Path) -> HandParameters:
+        try:
+            return HandParameters(**arrays, fps=self.index.fps, source=path.stem)
+        except PoseError as error:
+            raise StoreError(
+                f"The prepared video {path} is damaged ({error}); prepare the data again."
+            ) from error

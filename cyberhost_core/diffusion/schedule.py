@@ -78,6 +78,11 @@ class NoiseSchedule:
             return (x_t - sigma * prediction) / alpha
         return prediction if self.prediction == "sample" else alpha * x_t - sigma * prediction
 
+    def to_noise(self, x0: Tensor, x_t: Tensor, timestep_B: Tensor) -> Tensor:
+        """Give the noise that leads from x0 to x_t."""
+        alpha, sigma = self._at(timestep_B, x_t.ndim)
+        return (x_t - alpha * x0) / sigma
+
     def _at(self, timestep_B: Tensor, ndim: int) -> tuple[Tensor, Tensor]:
         shape = (-1,) + (1,) * (ndim - 1)
         timestep_B = timestep_B.cpu()

@@ -25,7 +25,7 @@ def body_offset(pose: Pose) -> np.ndarray:
               beyond the neck as the other, which is where OpenPose puts the neck
     """
     size = np.array((pose.width, pose.height), dtype=np.float32)
-    right_FC, left_FC = _completed(pose.body_FKC)
+    right_FC, left_FC = completed_shoulders(pose.body_FKC)
     way = left_FC[:, :2] - right_FC[:, :2]
     both_F = (left_FC[:, 2] >= SEEN) & (right_FC[:, 2] >= SEEN)
     turn_F = np.where(both_F, np.arctan2(way[:, 1], way[:, 0]), 0.0)
@@ -37,8 +37,8 @@ def body_offset(pose: Pose) -> np.ndarray:
     return result
 
 
-def _completed(body_FKC: np.ndarray) -> list[np.ndarray]:
-    """Give right and left shoulder, each reflected at the neck where only neck and the other one are seen."""
+def completed_shoulders(body_FKC: np.ndarray) -> list[np.ndarray]:
+    """Give right and left shoulder (F, 3), one that is not seen reflected at the neck where that is."""
     shoulders = [body_FKC[:, _RIGHT_SHOULDER], body_FKC[:, _LEFT_SHOULDER]]
     neck_FC = body_FKC[:, THORAX]
     completed = []

@@ -7,7 +7,9 @@ Keypoints in a picture do not say how deep they are. What makes up for it: bones
 bend one way, hands move smoothly. So the hand fits closely in the picture, and its depth is a good guess.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -33,10 +35,15 @@ _FULLY_SEEN = 90  # percentile over frames of how long bones look: some time eac
 _ROUNDS = 8
 _PULL = 1 / np.deg2rad(4.0) ** 2  # turns are usually this near to the mean of the frames beside them
 _MIRROR = np.array((1.0, -1.0, -1.0))
+Progress = Callable[[int, int], None]  # pieces of work done, and in all
 
 
-def fitted_parameters(pose: Pose, *, fps: float, source: str) -> HandParameters:
+def fitted_parameters(
+    pose: Pose, *, fps: float, source: str, progress: Progress | None = None
+) -> HandParameters:
     """Find the hand parameters whose keypoints are those of a pose.
+
+    progress: told after every piece of work, so that a caller can show it, or stop by raising
 
     Shapes:   pose of F frames
     Units:    one size per hand and track; the wrists' depth is 0.2 throughout; offset from the shoulders
@@ -48,10 +55,13 @@ def fitted_parameters(pose: Pose, *, fps: float, source: str) -> HandParameters:
     vectors = resting_vectors(frames).reshape(frames, len(SIDES), -1)
     valid_FH = np.zeros((frames, len(SIDES)), dtype=bool)
     sizes_FH = np.full((1, len(SIDES)), STANDARD_SIZE_FRAC)
+    tick = _counter(progress, len(SIDES) * (len(_parts(frames)) + _ROUNDS))
     for hand, points_FKC in enumerate((pose.left_hand_FKC, pose.right_hand_FKC)):
         shown_F = (points_FKC[..., 2] >= SEEN).sum(axis=1) >= FEWEST_POINTS
         if shown_F.any():
-            turns, wrists_F2, size_px = _fitted_hand(points_FKC[shown_F], left=SIDES[hand] == "left")
+            turns, wrists_F2, size_px = _fitted_hand(
+                points_FKC[shown_F], left=SIDES[hand] == "left", tick=tick
+            )
             places = np.column_stack([wrists_F2 / (pose.width, pose.height), np.full(len(turns), DEPTH_FRAC)])
             vectors[shown_F, hand] = np.concatenate([turns.reshape(len(turns), -1), places], axis=1)
             valid_FH[:, hand], sizes_FH[0, hand] = shown_F, size_px / pose.height
@@ -70,36 +80,25 @@ def fitted_parameters(pose: Pose, *, fps: float, source: str) -> HandParameters:
     )
 
 
-def with_parameters(track: HandTrack) -> HandTrack:
+def with_parameters(track: HandTrack, *, progress: Progress | None = None) -> HandTrack:
     """Give a track parameters, fitted to its keypoints where it has none.
+
+    progress: see fitted_parameters
 
     Raises:   PoseError: no frame shows enough of a hand
     """
     if track.parameters is not None:
         return track
-    return replace(track, parameters=fitted_parameters(track.pose, fps=track.fps, source=track.source))
+    made = fitted_parameters(track.pose, fps=track.fps, source=track.source, progress=progress)
+    return replace(track, parameters=made)
 
 
-def _fitted_hand(points_FKC: np.ndarray, *, left: bool) -> tuple[np.ndarray, np.ndarray, float]:
-    """Fit one hand: quaternions (F, 16, 4), wrists (F, 2) px, the hand's length in px.
+def hand_length_px(points_FKC: np.ndarray, seen_FK: np.ndarray) -> float:
+    """Estimate a hand's length from its long bones, which look shorter than they are in most frames.
 
-    A left hand is fitted as the right one that it looks like in a mirror.
+    Shapes:   points_FKC (F, 21, 3) OpenPose; seen_FK (F, 21) bool
+    Units:    px, wrist to middle tip of a straight hand, at least 1
     """
-    weights_FK = np.where(points_FKC[..., 2] >= SEEN, points_FKC[..., 2], 0.0).astype(np.float64)
-    size_px = _length(points_FKC, weights_FK > 0)
-    sign = np.array((-1.0 if left else 1.0, -1.0))
-    middle_F2 = _weighted_mean(points_FKC[..., :2], weights_FK)
-    targets_FK2 = (points_FKC[..., :2] - middle_F2[:, None]) * sign / size_px
-    parts = [slice(first, first + _AT_ONCE) for first in range(0, len(points_FKC), _AT_ONCE)]
-    best = together([_best_tries(targets_FK2[part], weights_FK[part]) for part in parts])
-    best = _smoothed(best, targets_FK2, weights_FK)
-    turns = quaternions.from_matrices(matrices_of(best.wrist_N33, best.angles_NA))
-    wrists_F2 = best.place_N2 * sign * size_px + middle_F2
-    return turns * (np.concatenate([[1.0], _MIRROR]) if left else 1.0), wrists_F2, size_px
-
-
-def _length(points_FKC: np.ndarray, seen_FK: np.ndarray) -> float:
-    """Estimate the hand's length from its long bones, which look shorter than they are in most frames."""
     rest = rest_places(rest_offsets("right"))[list(OPENPOSE)]
     start, end = np.array(_LONG_BONES).T
     true_B = np.linalg.norm(rest[end] - rest[start], axis=-1)
@@ -108,6 +107,38 @@ def _length(points_FKC: np.ndarray, seen_FK: np.ndarray) -> float:
     steady_FB = uniform_filter1d(looks_FB, _LENGTH_FRAMES, axis=0, mode="nearest")
     longest_F = np.sort(steady_FB, axis=1)[:, -3]  # the third longest, lest one misplaced point decides
     return max(float(np.percentile(longest_F, _FULLY_SEEN)), 1.0)
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[], None]:
+    """Count pieces of work from 1 on."""
+    done = count(1)
+    return lambda: None if progress is None else progress(next(done), total)
+
+
+def _parts(frames: int) -> list[slice]:
+    return [slice(first, first + _AT_ONCE) for first in range(0, frames, _AT_ONCE)]
+
+
+def _fitted_hand(
+    points_FKC: np.ndarray, *, left: bool, tick: Callable[[], None]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Fit one hand: quaternions (F, 16, 4), wrists (F, 2) px, the hand's length in px.
+
+    A left hand is fitted as the right one that it looks like in a mirror.
+    """
+    weights_FK = np.where(points_FKC[..., 2] >= SEEN, points_FKC[..., 2], 0.0).astype(np.float64)
+    size_px = hand_length_px(points_FKC, weights_FK > 0)
+    sign = np.array((-1.0 if left else 1.0, -1.0))
+    middle_F2 = _weighted_mean(points_FKC[..., :2], weights_FK)
+    targets_FK2 = (points_FKC[..., :2] - middle_F2[:, None]) * sign / size_px
+    found = []
+    for part in _parts(len(points_FKC)):
+        found.append(_best_tries(targets_FK2[part], weights_FK[part]))
+        tick()
+    best = _smoothed(together(found), targets_FK2, weights_FK, tick=tick)
+    turns = quaternions.from_matrices(matrices_of(best.wrist_N33, best.angles_NA))
+    wrists_F2 = best.place_N2 * sign * size_px + middle_F2
+    return turns * (np.concatenate([[1.0], _MIRROR]) if left else 1.0), wrists_F2, size_px
 
 
 def _weighted_mean(places_FK2: np.ndarray, weights_FK: np.ndarray) -> np.ndarray:
@@ -126,18 +157,21 @@ def _best_tries(targets_FK2: np.ndarray, weights_FK: np.ndarray) -> Tries:
     return solved(tries, _goal(tries, targets_FK2, weights_FK), steps=_FINE_STEPS)
 
 
-def _smoothed(tries: Tries, targets_FK2: np.ndarray, weights_FK: np.ndarray) -> Tries:
+def _smoothed(
+    tries: Tries, targets_FK2: np.ndarray, weights_FK: np.ndarray, *, tick: Callable[[], None]
+) -> Tries:
     """Let each frame give way to its neighbours where the picture leaves it free, which depth mostly is."""
     for _ in range(_ROUNDS):
         tries = solved(tries, _goal(tries, targets_FK2, weights_FK, pull=_PULL), steps=2)
+        tick()
     return tries
 
 
 def _goal(tries: Tries, targets_NK2: np.ndarray, weights_NK: np.ndarray, *, pull: float = 0.0) -> Goal:
     """Set the targets, and the mean of the frames before and after as what turns and bends are drawn to."""
-    count = len(targets_NK2)
-    before, after = np.maximum(np.arange(count) - 1, 0), np.minimum(np.arange(count) + 1, count - 1)
+    last = len(targets_NK2) - 1
+    before, after = np.maximum(np.arange(last + 1) - 1, 0), np.minimum(np.arange(last + 1) + 1, last)
     turns = quaternions.from_matrices(tries.wrist_N33)
-    between = quaternions.slerp(turns[before], turns[after], np.full((count, 1), 0.5))
+    between = quaternions.slerp(turns[before], turns[after], np.full((last + 1, 1), 0.5))
     angles = (tries.angles_NA[before] + tries.angles_NA[after]) / 2
     return Goal(targets_NK2, weights_NK, quaternions.to_matrices(between), angles, pull=pull)

@@ -111,7 +111,7 @@ def _checked(found: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
 
 
 def _read(path: Path) -> tuple[Side, dict[str, np.ndarray]]:
-    give = "convert MANO_LEFT.pkl or MANO_RIGHT.pkl with convert_mano first"
+    give = "convert MANO_LEFT.pkl or MANO_RIGHT.pkl with 'cyberhost convert mano' first"
     if not path.is_file():
         raise CheckpointError(f"There is no MANO file {path}; check the path, or {give}.")
     try:

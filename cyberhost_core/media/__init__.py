@@ -3,6 +3,7 @@
 audio.py          any sound file -> Sound -> speech at 16 kHz
 images.py         any picture -> upright RGB; PNG out
 video.py          frames + Sound -> mp4, piece by piece; frames back
+probe.py          what a video's header says
 fit.py            a picture cropped and resized to what a system takes
 contact_sheet.py  many frames on one page
 promise.py        what a sound file's header says, as against what it holds

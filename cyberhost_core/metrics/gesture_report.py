@@ -11,7 +11,7 @@ flatter as much as a deviation.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class SeedRow:
     """Hold one measure over several seeds.
 
     Units:    value: mean over seeds, None when it could not be measured; spread: largest minus smallest;
-              truth: the same measure on true motion; passed: None when there is nothing to judge
+              truth: the same measure on true motion; compared: another model's value; passed: None when there
+              is nothing to judge
     """
 
     name: str
@@ -38,19 +39,34 @@ class SeedRow:
     value: float | None
     spread: float | None
     truth: float | None = None
+    compared: float | None = None
     target: str | None = None
     passed: bool | None = None
     comment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
+class GestureSection:
+    """Hold the rows of one part of the two-stage system, and of what another model is called beside it."""
+
+    title: str
+    rows: list[SeedRow]
+    compared: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class GestureReport:
-    """Hold all rows of a run, and what they were measured on."""
+    """Hold all rows of a run, part by part, and what they were measured on."""
 
     title: str
     machine: str
     settings: dict[str, object]
-    rows: list[SeedRow]
+    sections: list[GestureSection]
+
+    @property
+    def rows(self) -> list[SeedRow]:
+        """The rows of all parts."""
+        return [row for section in self.sections for row in section.rows]
 
     @property
     def missed(self) -> list[SeedRow]:
@@ -62,13 +78,14 @@ class GestureReport:
         return json.dumps(asdict(self), indent=2)
 
     def to_text(self) -> str:
-        """Write as an aligned table of plain text."""
-        head = ("measure", "value", "spread", "target", "ok", "true motion", "note")
-        cells = [head, *(_cells(row) for row in self.rows)]
+        """Write as aligned tables of plain text."""
         settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        lines = [self.title, self.machine, settings]
+        for section in self.sections:
+            lines += ["", section.title, *_table(section)]
         judged = [row for row in self.rows if row.passed is not None]
         verdict = f"{len(judged) - len(self.missed)} of {len(judged)} targets reached"
-        return "\n".join([self.title, self.machine, settings, "", *aligned(cells, left=(0, 6)), "", verdict])
+        return "\n".join([*lines, "", verdict])
 
 
 def gesture_rows(generated: Mapping[int, Takes], *, truth: GestureTruth) -> list[SeedRow]:
@@ -89,6 +106,12 @@ def gesture_rows(generated: Mapping[int, Takes], *, truth: GestureTruth) -> list
         numbers["div_ratio"] = numbers["div"] / true["div"] if true["div"] > 0 else float("nan")
     found = {name: np.array([numbers[name] for numbers in per_seed]) for name in _LABELS}
     return [_row(name, found=found, true=true[name], lag_secs=lag_secs) for name in _LABELS]
+
+
+def with_compared(rows: list[SeedRow], others: list[SeedRow]) -> list[SeedRow]:
+    """Set another model's values, measured by the same names, beside."""
+    values = {row.name: row.value for row in others}
+    return [replace(row, compared=values.get(row.name)) for row in rows]
 
 
 def amplitude_row(settings_L: np.ndarray, amplitudes_SL: np.ndarray) -> SeedRow:
@@ -184,10 +207,21 @@ def _judge(name: str, value: float, *, found: Mapping[str, np.ndarray]) -> tuple
     return None, None
 
 
-def _cells(row: SeedRow) -> tuple[str, ...]:
+def _table(section: GestureSection) -> list[str]:
+    """Lay out a part's rows; the column of another model is there where one was measured."""
+    head = ["measure", "value", "spread", "target", "ok", "true motion", section.compared or "", "note"]
+    cells = [head, *(_cells(row) for row in section.rows)]
+    if section.compared is None:
+        cells = [[*row[:6], row[7]] for row in cells]
+    return aligned(cells, left=(0, len(cells[0]) - 1))
+
+
+def _cells(row: SeedRow) -> list[str]:
     judged = {True: "yes", False: "NO", None: ""}[row.passed]
-    numbers = [_text(number) for number in (row.value, row.spread, row.truth)]
-    return (row.label, numbers[0], numbers[1], row.target or "", judged, numbers[2], row.comment)
+    value, spread, truth, compared = (
+        _text(number) for number in (row.value, row.spread, row.truth, row.compared)
+    )
+    return [row.label, value, spread, row.target or "", judged, truth, compared, row.comment]
 
 
 def _text(number: float | None) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from ..conditions.movement_map import fixed_box
+from ..driving import Driving
 from ..media.audio import Sound
 from ..perception.pose import PoseDetector
 from ..pipeline import GenerateOptions, Talker
@@ -87,7 +88,11 @@ class Model:
 
     def shoot(self, actor: Actor, take: Take) -> Clip:
         options = GenerateOptions(
-            seed=take.seed, steps=self._steps, fps=FPS, movement=take.movement, hand_clarity=take.hand_clarity
+            seed=take.seed,
+            steps=self._steps,
+            fps=FPS,
+            driving=Driving(movement=take.movement),
+            hand_clarity=take.hand_clarity,
         )
         began = time.perf_counter()
         track = self._talker.track(_sound(actor.utterance), actor.pose, options)

@@ -20,9 +20,13 @@ from ..conditions.regions import enclosing_boxes
 from ..data.encode import Encoder
 from ..data.store import StoreIndex, write_index, write_video
 from ..errors import CyberHostError
+from ..gesture.parameters import HandParameters
+from ..gesture.skeleton import SIDES
+from ..perception.pose import PoseDetector
 from ..perception.speech import SpeechFeatures
 from ..types import Pose
 from ..units import SPEECH_RATE_HZ, frame_count
+from .gesture import HAND_LENGTH_FRAC
 from .identity import random_identity
 from .performance import random_performance
 from .speech import synthesize
@@ -34,6 +38,7 @@ REFERENCES = 3
 START_SHARE = (
     0.25  # of the clips begin where the sound does; the others anywhere, so that not all begin in silence
 )
+_SOURCE = "puppet"
 Say = Callable[[int, int], None]  # (done, total)
 
 
@@ -41,12 +46,13 @@ Say = Callable[[int, int], None]  # (done, total)
 class Clip:
     """Hold a rendered clip.
 
-    Shapes:   frames_FYXC (F, Y, X, 3) uint8, their exact pose; wave_T: the whole utterance, of which the clip
-              shows the part that begins at first_frame
+    Shapes:   frames_FYXC (F, Y, X, 3) uint8, their exact pose and hands; wave_T: the whole utterance, of
+              which the clip shows the part that begins at first_frame
     """
 
     frames_FYXC: np.ndarray
     pose: Pose
+    hands: HandParameters
     wave_T: np.ndarray
     first_frame: int
 
@@ -64,6 +70,8 @@ def render_clips(
             arrays = {
                 "frames_FYXC": clip.frames_FYXC,
                 "pose_FKC": clip.pose.packed_FKC().astype(np.float32),
+                "hands_FD": clip.hands.vectors_FD,
+                "hand_sizes_FH": clip.hands.sizes_frac_FH,
                 "wave_T": clip.wave_T,
                 "first_frame": np.array([clip.first_frame]),
             }
@@ -86,15 +94,40 @@ def render_clip(number: int, *, split: Split, frames: int = CLIP_FRAMES) -> Clip
         frames=frames,
         first=first,
     )
-    return Clip(frames_FYXC=video.frames_FYXC, pose=video.pose, wave_T=utterance.wave_T, first_frame=first)
+    hands = video.hands.parameters(
+        size_frac=HAND_LENGTH_FRAC * video.identity.hand_size, fps=FPS, source=_SOURCE
+    )
+    return Clip(
+        frames_FYXC=video.frames_FYXC,
+        pose=video.pose,
+        hands=hands,
+        wave_T=utterance.wave_T,
+        first_frame=first,
+    )
 
 
 def read_clip(path: Path) -> Clip:
-    """Read a clip file."""
+    """Read a clip file.
+
+    Raises:   CyberHostError: it was rendered by an earlier version, which kept no hands
+    """
     arrays = load_file(path)
+    if "hands_FD" not in arrays:
+        raise CyberHostError(
+            f"The clip {path} holds no hand parameters, which an earlier version did not keep; "
+            "delete it and render it again with 'cyberhost prepare clips'."
+        )
+    frames = len(arrays["hands_FD"])
     return Clip(
         frames_FYXC=arrays["frames_FYXC"],
         pose=Pose.from_packed(arrays["pose_FKC"], height=HEIGHT, width=WIDTH),
+        hands=HandParameters(
+            arrays["hands_FD"],
+            np.ones((frames, len(SIDES)), dtype=bool),
+            fps=FPS,
+            source=_SOURCE,
+            sizes_frac_FH=arrays["hand_sizes_FH"],
+        ),
         wave_T=arrays["wave_T"],
         first_frame=int(arrays["first_frame"][0]),
     )
@@ -113,16 +146,27 @@ def clip_files(folder: Path) -> list[Path]:
     return found
 
 
-def prepare_store(clips: Path, out: Path, *, encoder: Encoder, speech: SpeechFeatures, say: Say) -> None:
-    """Encode rendered clips into a store for the trainer."""
+def prepare_store(
+    clips: Path, out: Path, *, encoder: Encoder, speech: SpeechFeatures, detector: PoseDetector, say: Say
+) -> None:
+    """Encode rendered clips into a store for the trainer.
+
+    Keypoints are exact; the detector only says how sure it would have been of the hands.
+    """
     files = clip_files(clips)
     for done, path in enumerate(files, start=1):
         clip = read_clip(path)
         total = clip.first_frame + len(clip.pose)
         features = interpolate_to_fps(speech.extract(clip.wave_T), frames=total, fps=FPS)[clip.first_frame :]
-        write_video(
-            out, path.stem, encoder.encode(clip.frames_FYXC, clip.pose, features, references=REFERENCES)
+        video = encoder.encode(
+            clip.frames_FYXC,
+            clip.pose,
+            hands=clip.hands,
+            detected=detector.detect(clip.frames_FYXC),
+            audio_FD=features,
+            references=REFERENCES,
         )
+        write_video(out, path.stem, video)
         say(done, len(files))
     write_index(out, StoreIndex(height=HEIGHT, width=WIDTH, fps=FPS, ids=tuple(path.stem for path in files)))
 

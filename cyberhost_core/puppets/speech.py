@@ -27,7 +27,7 @@ __all__ = ["MouthShape", "Utterance", "bundled_utterances", "mouth_shape", "synt
 
 BUNDLED_SPEECH = Path(__file__).parent.parent / "bundled" / "speech"
 PEAK = 0.7
-MIN_SPEECH_SECS = 2.4  # sentences are added until the voice has spoken this long
+MIN_SPEECH_SECS = 2.4  # one to three sentences
 _SIDE_STREAM = {"train": 0, "held_out": 1}
 
 
@@ -52,11 +52,11 @@ def bundled_utterances(split: Split) -> list[Utterance]:
     return list(_bundled(split))
 
 
-def synthesize(seed: int, *, split: Split) -> Utterance:
-    """Speak one to three sentences with a voice of one side of the split.
+def synthesize(seed: int, *, split: Split, least_secs: float = MIN_SPEECH_SECS) -> Utterance:
+    """Speak sentences with a voice of one side of the split until it has spoken for `least_secs`.
 
     The same seed gives the same utterance (with the same espeak-ng), so results can be cached by (seed,
-    split).
+    split, least_secs); a longer one begins as the shorter one does.
 
     Raises:   MissingExtraError: espeak-ng is not installed
     """
@@ -64,7 +64,7 @@ def synthesize(seed: int, *, split: Split) -> Utterance:
     voice = str(rng.choice(voices(split)))
     speed, pitch = int(rng.integers(120, 221)), int(rng.integers(20, 86))
     pieces, texts, spoken = [_silence(rng, 0.1, 0.4)], [], 0
-    while spoken < MIN_SPEECH_SECS * SPEECH_RATE_HZ:
+    while spoken < least_secs * SPEECH_RATE_HZ:
         text = str(rng.choice(sentences(split)))
         piece = _trimmed(espeak(text, voice=voice, speed=speed, pitch=pitch))
         pieces += [piece, _silence(rng, 0.25, 0.7)]

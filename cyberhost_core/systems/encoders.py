@@ -5,7 +5,8 @@ motion frames ----> ReferenceNet ----------------------+
 speech features --> projection ------------------------+--> Conditions --> denoiser(x_t, t)
 hand crops, face vector --> identity tokens -----------+
 face or picture vector --> image tokens ---------------+
-movement map, hand clarity, face masks ----------------+
+movement or hand map, clarity or confidence of hands --+
+masks of the face -------------------------------------+
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from ..backbone.conditions import Conditions, Features, Taps
-from ..backbone.embeddings import ClarityEmbedding, FaceProjection, VectorProjection
+from ..backbone.embeddings import (
+    ClarityEmbedding,
+    ConfidenceEmbedding,
+    FaceProjection,
+    VectorProjection,
+)
 from ..backbone.map_encoder import HandEncoder, MapEncoder
 from ..backbone.ops import TORCH_OPS, Ops, zero_init
 from ..backbone.reference_net import ReferenceNet
@@ -75,14 +81,15 @@ class Motion:
 class Drive:
     """What drives one segment.
 
-    Shapes:   audio_BFWD speech windows, (B, F, 0, 0) for a system that hears nothing; maps_BFCYX movement or
-              skeleton maps in 0..1, with F = 1 for a map that stands still; clarity_BF4; masks: stage ->
-              (B, F or 1, regions, S); region_weights: one per region
+    Shapes:   audio_BFWD speech windows, (B, F, 0, 0) for a system that hears nothing; maps_BFCYX movement,
+              skeleton or hand maps in 0..1, with F = 1 for a map that stands still; clarity_BF4;
+              confidence_BF2; masks: stage -> (B, F or 1, regions, S); region_weights: one per region
     """
 
     audio_BFWD: Tensor
     maps_BFCYX: Tensor
     clarity_BF4: Tensor
+    confidence_BF2: Tensor = _NOTHING
     motion: Motion = field(default_factory=Motion)
     masks: Mapping[int, Tensor] = field(default_factory=dict)
     region_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -92,11 +99,12 @@ class Drive:
         return self.audio_BFWD.shape[1]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Drive":
-        """Move and convert every tensor; clarity scores stay float32, they are numbers to be embedded."""
+        """Move and convert every tensor; scores stay float32, they are numbers to be embedded."""
         return Drive(
             audio_BFWD=self.audio_BFWD.to(device, dtype),
             maps_BFCYX=self.maps_BFCYX.to(device, dtype),
             clarity_BF4=self.clarity_BF4.to(device),
+            confidence_BF2=self.confidence_BF2.to(device),
             motion=self.motion.to(device, dtype),
             masks={stage: mask.to(device, dtype) for stage, mask in self.masks.items()},
             region_weights=self.region_weights,
@@ -121,6 +129,9 @@ class Encoders(nn.Module):
         self.pose_encoder = spec.pose_encoder and MapEncoder(spec.pose_encoder, first, ops=ops)
         self.clarity_embedding = spec.clarity and ClarityEmbedding(
             unet.embedding_dim, unit=spec.clarity.unit, ops=ops
+        )
+        self.confidence_embedding = (
+            ConfidenceEmbedding(first, ops=ops) if spec.hand_confidence is not None else None
         )
         self.audio_projection: AudioProjection | None = audio and audio.projection.build(
             audio.feature_dim, audio.token_dim, window=audio.window, ops=ops
@@ -248,7 +259,7 @@ class Encoders(nn.Module):
             image_BRD=image_BRD,
             masks={stage: _per_row(mask, frames) for stage, mask in drive.masks.items()},
             region_weights=drive.region_weights,
-            map_NCHW=map_NCHW + direct,
+            map_NCHW=map_NCHW + direct + self._sureness(drive),
             time_NE=clarity(drive.clarity_BF4.flatten(0, 1)) if clarity else map_NCHW.new_zeros(1),
             taps=taps or Taps(),
         )
@@ -277,6 +288,12 @@ class Encoders(nn.Module):
         rows, stride = len(drive.audio_BFWD) * drive.frames, self.spec.movement_encoder.stride
         height, width = (side // stride for side in drive.maps_BFCYX.shape[-2:])
         return drive.maps_BFCYX.new_zeros(rows, self.spec.unet.channels[0], height, width)
+
+    def _sureness(self, drive: Drive) -> Tensor:
+        embedding = self.confidence_embedding
+        return (
+            embedding(drive.confidence_BF2.flatten(0, 1)) if embedding else drive.confidence_BF2.new_zeros(1)
+        )
 
     def _direct(self, reference: Reference, reference_rows: Sequence[bool], frames: int) -> Tensor:
         if self.reference_input is None:

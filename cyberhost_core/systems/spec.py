@@ -122,7 +122,8 @@ class SystemSpec(Config):
     size"). latent_scale: latents are the autoencoder's times this. any_size: pictures may have any size that
     is a multiple of 8; else height and width are the only one. noise_limit: starting noise is clamped.
     null_keeps_map: the guidance pass without the reference still sees the map. map_kind: what was drawn on
-    the maps that it was trained with.
+    the maps that it was trained with. hand_confidence: what inference says of the left and the right hand to
+    a system that is told how sure a detector was of them; calibrated on training data, 0..1.
     """
 
     name: str
@@ -136,10 +137,11 @@ class SystemSpec(Config):
     image_tokens: ImageTokensSpec | None = None
     identity: IdentitySpec = IdentitySpec()
     clarity: ClaritySpec | None = ClaritySpec()
+    hand_confidence: tuple[float, float] | None = None
     schedule: ScheduleSpec = ScheduleSpec()
     long_video: LongVideoSpec | SlidingWindowsSpec = LongVideoSpec()
     null_keeps_map: bool = True
-    map_kind: Literal["movement", "hands", "face_box", "skeleton"] = "movement"
+    map_kind: Literal["movement", "hands", "face_box", "skeleton", "hand_maps"] = "movement"
     noise_limit: float | None = None
     reference_scale: float = 2.5
     audio_scale: float = 4.5

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,17 +15,29 @@ from .spec import SystemSpec
 NO_MOTION = Motion()
 
 
+class Maps(Protocol):
+    """Maps of a whole video that are drawn on demand."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index_N: Tensor) -> Tensor:
+        """Draw the maps (N, C, Y, X) of some frames."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Track:
     """Hold every frame's drive; beyond the end, the last frame is held.
 
-    Shapes:   audio_FWD, (F, 0, 0) for a system that hears nothing; maps_FCYX, F = 1 for a map that stands
-              still; clarity_4; masks: stage -> (regions, S), for the whole video; region_weights
+    Shapes:   audio_FWD, (F, 0, 0) for a system that hears nothing; maps_FCYX a tensor, F = 1 for a map that
+              stands still, or what draws maps as they are asked for; clarity_4; confidence_F2, F = 1 for one
+              that lasts; masks: stage -> (regions, S), for the whole video; region_weights
     """
 
     audio_FWD: Tensor
-    maps_FCYX: Tensor
+    maps_FCYX: Tensor | Maps
     clarity_4: Tensor
+    confidence_F2: Tensor = field(default_factory=lambda: torch.zeros(1, 2))
     masks: Mapping[int, Tensor] = field(default_factory=dict)
     region_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
 
@@ -38,12 +51,13 @@ class Track:
     def of(self, frames: range | tuple[int, ...], *, motion: Motion = NO_MOTION) -> Drive:
         """Drive of any frames, in the order given."""
         index = torch.tensor(list(frames))
-        maps = self.maps_FCYX
-        moving = len(maps) > 1
+        maps, sure = self.maps_FCYX, self.confidence_F2
+        still = isinstance(maps, Tensor) and len(maps) == 1
         return Drive(
             audio_BFWD=self.audio_FWD[index.clamp(max=len(self) - 1)][None].float(),
-            maps_BFCYX=(maps[index.clamp(max=len(maps) - 1)] if moving else maps)[None],
+            maps_BFCYX=(maps if still else maps[index.clamp(max=len(maps) - 1)])[None],
             clarity_BF4=self.clarity_4.expand(1, len(index), 4),
+            confidence_BF2=sure[index.clamp(max=len(sure) - 1)][None],
             motion=motion,
             masks={stage: mask[None, None] for stage, mask in self.masks.items()},
             region_weights=self.region_weights,

@@ -15,28 +15,25 @@ from torch.utils.data import Dataset
 
 from ..conditions.audio_windows import windows
 from ..conditions.heatmaps import hand_heatmaps
-from ..conditions.movement_map import GROWTH_RANGE, draw_movement_map, movement_box
+from ..conditions.limb_heatmaps import pose_heatmaps
 from ..conditions.regions import face_masks, hand_masks
-from ..conditions.skeleton_map import draw_hands_on, draw_skeleton
+from ..conditions.skeleton_map import draw_skeleton
 from ..config import Config
 from ..data.store import PreparedVideo, PreparedVideos, StoreError
 from ..diffusion.schedule import TRAIN_STEPS
 from ..systems.spec import SystemSpec
-from ..types import Pose
-
-MAP_KINDS = ("movement", "hands", "skeleton")
+from .maps import DrawnMaps, MapConfig, choose_maps
 
 
 class SamplingConfig(Config):
     """How clips are drawn and which conditions are dropped.
 
-    map_mix: shares of the movement map alone, with hands drawn on it, and the full skeleton instead (appendix
-    E trains these separately; a mixture makes one model for all three). motion_noise: the largest sigma of
-    noise on the motion frames, which at inference are the model's own work.
+    motion_noise: the largest sigma of noise on the motion frames, which at inference are the model's own
+    work.
     """
 
     clips: int = 1
-    map_mix: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    maps: MapConfig = MapConfig()
     drop_reference: float = 0.05
     drop_audio: float = 0.1
     drop_motion: float = 0.25
@@ -50,9 +47,10 @@ class Batch:
 
     Shapes:   latents, noise (B, F, C, h, w); motion (B, M, C, h, w), M = 0 when dropped or in stage 1;
               reference (B, C, h, w); skeleton (B, 3, Y, X); hand_crops (B, 2, 3, 128, 128) and
-              maps (B, F or 1, 3, Y, X) in 0..1; face (B, 512); audio (B, F, window, D); clarity (B, F, 4);
-              masks (B * F, 1, h, w); heatmaps (h, w) -> (B * F, 21, h, w); timestep (B,); chance (B,) uniform
-              in 0..1, for the 50 % rule of the loss; reference_rows B booleans
+              maps (B, F or 1, 3 or 6, Y, X) in 0..1; face (B, 512); audio (B, F, window, D); clarity
+              (B, F, 4); confidence (B, F, 2); masks (B * F, 1, h, w); heatmaps (h, w) -> (B * F, 21, h, w);
+              pose_heatmaps (B * F, 59, h, w), see conditions.limb_heatmaps; timestep (B,); chance (B,)
+              uniform in 0..1, for the 50 % rule of the loss; reference_rows B booleans
     """
 
     latents: Tensor
@@ -65,9 +63,11 @@ class Batch:
     audio: Tensor
     maps: Tensor
     clarity: Tensor
+    confidence: Tensor
     hands_mask: Tensor
     face_mask: Tensor
     heatmaps: dict[tuple[int, int], Tensor]
+    pose_heatmaps: Tensor
     timestep: Tensor
     chance: Tensor
     reference_rows: tuple[bool, ...]
@@ -108,17 +108,17 @@ class BatchMaker(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.seed, step, self.rank))
         motion_frames = 0 if rng.random() < self.config.drop_motion else self.motion_frames
-        kind = MAP_KINDS[rng.choice(3, p=np.array(self.config.map_mix) / sum(self.config.map_mix))]
+        maps = choose_maps(self.spec, self.config.maps, rng)
         clips = [
             self._clip(
-                self.videos[int(rng.integers(len(self.videos)))], rng, kind=kind, motion_frames=motion_frames
+                self.videos[int(rng.integers(len(self.videos)))], rng, maps=maps, motion_frames=motion_frames
             )
             for _ in range(self.config.clips)
         ]
         return self._collate(clips, rng)
 
     def _clip(
-        self, video: PreparedVideo, rng: np.random.Generator, *, kind: str, motion_frames: int
+        self, video: PreparedVideo, rng: np.random.Generator, *, maps: DrawnMaps, motion_frames: int
     ) -> dict[str, Any]:
         _require_length(video, self.frames + motion_frames)
         choice = int(rng.integers(len(video.reference_R)))
@@ -137,10 +137,12 @@ class BatchMaker(Dataset[Batch]):
             "hand_crops": torch.from_numpy(video.hand_crops_RHCYX[choice]).float() / 255,
             "face": torch.from_numpy(video.face_vectors_RD[choice]),
             "audio": audio,
-            "maps": self._maps(video.pose, pose, rng, kind=kind),
+            "maps": maps(video, span, rng),
             "clarity": torch.from_numpy(video.clarity_F4[span]),
+            "confidence": torch.from_numpy(video.hand_confidence_FH[span]),
             "hands_mask": hand_masks(pose, height=height, width=width)[:, None],
             "face_mask": face_masks(pose, height=height, width=width)[:, None],
+            "pose_heatmaps": pose_heatmaps(pose, height=height, width=width),
             "heatmaps": {
                 size: hand_heatmaps(pose, height=size[0], width=size[1])
                 for size in self._sizes(height, width)
@@ -155,7 +157,7 @@ class BatchMaker(Dataset[Batch]):
         latents = torch.stack([clip["latents"] for clip in clips])
         audio = torch.stack([clip["audio"] for clip in clips])
         audio[torch.from_numpy(drop_audio)] = 0
-        stacked = ("motion", "reference", "skeleton", "hand_crops", "face", "maps", "clarity")
+        stacked = ("motion", "reference", "skeleton", "hand_crops", "face", "maps", "clarity", "confidence")
         return Batch(
             latents=latents,
             noise=torch.randn(latents.shape, generator=generator),
@@ -163,6 +165,7 @@ class BatchMaker(Dataset[Batch]):
             **{name: torch.stack([clip[name] for clip in clips]) for name in stacked},
             hands_mask=torch.cat([clip["hands_mask"] for clip in clips]),
             face_mask=torch.cat([clip["face_mask"] for clip in clips]),
+            pose_heatmaps=torch.cat([clip["pose_heatmaps"] for clip in clips]),
             heatmaps={
                 size: torch.cat([clip["heatmaps"][size] for clip in clips]) for size in clips[0]["heatmaps"]
             },
@@ -174,14 +177,6 @@ class BatchMaker(Dataset[Batch]):
     def _timesteps(self, count: int, generator: torch.Generator) -> Tensor:
         drawn = torch.rand(count, generator=generator) ** self.config.timestep_power
         return (drawn * TRAIN_STEPS).long().clamp(max=TRAIN_STEPS - 1)
-
-    def _maps(self, whole: Pose, clip: Pose, rng: np.random.Generator, *, kind: str) -> Tensor:
-        if kind == "skeleton":
-            return draw_skeleton(clip)
-        # The box bounds the whole video, not the 12 frames of the clip: one box holds for all segments later.
-        box = movement_box(whole, growth=rng.uniform(*GROWTH_RANGE))
-        movement = draw_movement_map(box, height=whole.height, width=whole.width)
-        return draw_hands_on(movement, clip) if kind == "hands" else movement[None]
 
     def _noised(self, motion: Tensor, rng: np.random.Generator) -> Tensor:
         sigma = rng.uniform(0, self.config.motion_noise)

@@ -19,7 +19,10 @@ from ..types import HAND_POINTS
 
 
 class LossConfig(Config):
-    """Weights of the losses; the defaults are the paper's."""
+    """Weights of the losses; the defaults are CyberHost's.
+
+    pose_weight: of the pose discriminator's loss, see pose_discriminator; 0: there is none
+    """
 
     alpha: float = 1.0
     enhance_probability: float = 0.5
@@ -27,6 +30,7 @@ class LossConfig(Config):
     hands_mask_weight: float = 0.005
     face_mask_weight: float = 0.001
     heatmap_weight: float = 1.0
+    pose_weight: float = 0.0
 
 
 class HeatmapHeads(nn.Module):

@@ -8,6 +8,7 @@ out/log.jsonl, out/tensorboard/, out/sheets/     losses, the same as curves, sam
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,13 @@ from ..errors import CheckpointError
 from ..media.contact_sheet import contact_sheet
 from ..media.images import save_png
 from ..systems.model import SystemModel
+from ..systems.spec import SystemSpec
 from .batches import Batch, BatchMaker
+from .maps import MapConfig
+from .pose_discriminator import PoseDiscriminator, load_pose_discriminator
 from .recipes import Recipe
-from .stage import StageConfig
-from .trainer import Trainer
+from .stage import StageConfig, TrainingModule
+from .trainer import Model, Trainer, Validate
 from .validation import audio_gap, sample_clip
 
 Show = Callable[[int, dict[str, float]], None]
@@ -33,11 +37,17 @@ Show = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class RunFiles:
-    """Where a run reads and writes; held_out switches validation on, vae its pictures."""
+    """Where a run reads and writes; held_out switches validation on, vae its pictures.
+
+    init holds the same system's earlier weights, adopt another system's, of which those are taken that fit.
+    discriminator is needed where the recipe weighs its loss.
+    """
 
     store: Path
     out: Path
     init: Path | None = None
+    adopt: Path | None = None
+    discriminator: Path | None = None
     held_out: Path | None = None
     vae: TinyVAE | None = None
 
@@ -55,24 +65,79 @@ def train_stage(
 
     Raises:   StoreError, CheckpointError: the data or the initial weights do not fit
     """
-    files.out.mkdir(parents=True, exist_ok=True)
     spec = recipe.image_system if stage.name == "image" else recipe.system
     torch.manual_seed(seed)
     # On a CPU the fused attention's backward pass is several times slower than two matrix products.
     model = SystemModel(spec, ops=TORCH_OPS if torch.cuda.is_available() else TRAINING_OPS)
     if files.init:
         load_initial(model, files.init)
-    trainer = Trainer(model, stage, PreparedVideos(files.store), out=files.out, seed=seed)
-    log = RunLog(files.out) if trainer.accelerator.is_main_process else None
+    if files.adopt:
+        adopt(model, files.adopt)
+    trainer = stage_trainer(
+        model,
+        stage,
+        PreparedVideos(files.store),
+        out=files.out,
+        seed=seed,
+        discriminator=_discriminator(stage, files.discriminator),
+    )
+    return train_logged(
+        trainer,
+        until=until,
+        show=show,
+        validation=partial(_validation, files=files, spec=spec, stage=stage) if files.held_out else None,
+    )
+
+
+def stage_trainer(
+    model: SystemModel,
+    stage: StageConfig,
+    videos: PreparedVideos,
+    *,
+    out: Path,
+    seed: int = 0,
+    workers: int = 1,
+    discriminator: PoseDiscriminator | None = None,
+) -> Trainer[SystemModel]:
+    """Put a stage of a system together with its batches; what the stage freezes needs no gradient."""
+    for part in stage.frozen:
+        model.get_submodule(part).requires_grad_(False)
+    config = {"stage": json.loads(stage.to_json()), "system": json.loads(model.spec.to_json()), "seed": seed}
+    return Trainer(
+        TrainingModule(model, stage.loss, discriminator=discriminator),
+        lambda rank: BatchMaker(
+            videos, model.spec, stage.sampling, frames=stage.frames, seed=seed, rank=rank
+        ),
+        stage,
+        config=json.dumps(config),
+        out=out,
+        workers=workers,
+    )
+
+
+def train_logged(
+    trainer: Trainer[Model],
+    *,
+    until: int | None = None,
+    show: Show,
+    validation: Callable[["RunLog"], Validate[Model]] | None = None,
+) -> Path:
+    """Train or resume whatever the trainer trains; return the path of the averaged weights.
+
+    validation builds from the log, which keeps its pictures, what is asked from time to time.
+    """
+    trainer.out.mkdir(parents=True, exist_ok=True)
+    log = RunLog(trainer.out) if trainer.accelerator.is_main_process else None
 
     def report(step: int, values: dict[str, float]) -> None:
         if log:  # the trainer reports from the main process alone
             log.write(step, values)
             show(step, values)
 
-    validate = _validation(trainer, files, stage=stage, log=log) if log and files.held_out else None
-    averaged = trainer.run(until=until, report=report, validate=validate)
-    path = files.out / "model.safetensors"
+    averaged = trainer.run(
+        until=until, report=report, validate=validation(log) if log and validation else None
+    )
+    path = trainer.out / "model.safetensors"
     if trainer.accelerator.is_main_process:
         save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, path)
     return path
@@ -92,6 +157,37 @@ def load_initial(model: SystemModel, path: Path) -> list[str]:
         )
     model.load_state_dict(state, strict=False)
     return sorted(own.keys() - state.keys())
+
+
+def adopt(model: SystemModel, path: Path) -> int:
+    """Take over those weights of another system that have a name and a shape here; return how many.
+
+    Raises:   CheckpointError: there is none
+    """
+    own = model.state_dict()
+    taken = {
+        key: value
+        for key, value in load_weights(path).items()
+        if key in own and own[key].shape == value.shape
+    }
+    if not taken:
+        raise CheckpointError(
+            f"None of the weights in {path} has a name and a shape of '{model.spec.name}'; give a checkpoint "
+            "of a related system."
+        )
+    model.load_state_dict(taken, strict=False)
+    return len(taken)
+
+
+def _discriminator(stage: StageConfig, path: Path | None) -> PoseDiscriminator | None:
+    if not stage.loss.pose_weight:
+        return None
+    if path is None:
+        raise CheckpointError(
+            "This recipe asks a pose discriminator, and none was given; make one with "
+            "'cyberhost train pose-discriminator' and give it with --discriminator."
+        )
+    return load_pose_discriminator(path)
 
 
 class RunLog:
@@ -124,19 +220,18 @@ class RunLog:
 
 
 def _validation(
-    trainer: Trainer, files: RunFiles, *, stage: StageConfig, log: RunLog
-) -> Callable[[SystemModel, int], dict[str, float]]:
+    log: RunLog, *, files: RunFiles, spec: SystemSpec, stage: StageConfig
+) -> Validate[SystemModel]:
     """Build the validation of a run on one fixed held-out batch."""
     assert files.held_out is not None
     sampling = stage.sampling.derive(
         clips=8,
-        map_mix=(1.0, 0.0, 0.0),
+        maps=MapConfig(),
         drop_reference=0.0,
         drop_audio=0.0,
         drop_motion=1.0,
         motion_noise=0.0,
     )
-    spec = trainer.module.model.spec
     batch: Batch = BatchMaker(PreparedVideos(files.held_out), spec, sampling, frames=stage.frames, seed=1)[0]
 
     def validate(model: SystemModel, step: int) -> dict[str, float]:

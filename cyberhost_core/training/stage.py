@@ -6,37 +6,31 @@ denoiser on pairs of frames; stage 2 trains everything on clips of 12 frames wit
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..backbone.conditions import Taps
-from ..config import Config
 from ..diffusion.schedule import NoiseSchedule
 from ..systems.encoders import Drive, Motion
 from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
 from .batches import Batch, SamplingConfig
+from .loop import LoopConfig
 from .losses import HeatmapHeads, LossConfig, choose_enhanced, local_enhancement_loss, mask_loss
+from .pose_discriminator import PoseDiscriminator
+from .trainer import Learner
 
 
-class StageConfig(Config):
-    """One stage: what is trained, on what, for how long. Learning rate default: section 4.1."""
+class StageConfig(LoopConfig):
+    """One stage: what is trained, on what, for how long.
+
+    frozen: parts of the system, by the names of their prefixes, that stay as they are
+    """
 
     name: Literal["image", "video"]
     frames: int = 12
-    steps: int
     sampling: SamplingConfig = SamplingConfig()
     loss: LossConfig = LossConfig()
-    learning_rate: float = 1e-5
-    warmup_steps: int = 100
-    decay_fraction: float = 0.0  # share of the steps over which the rate falls linearly to a tenth
-    weight_decay: float = 0.01
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip_norm: float = 1.0
-    ema_decay: float = 0.999
-    accumulate: int = 1
-    precision: Literal["no", "bf16", "fp16"] = "bf16"
-    save_every: int = 1000
-    validate_every: int = 1000
+    frozen: tuple[str, ...] = ()
 
 
 def image_stage_spec(spec: SystemSpec) -> SystemSpec:
@@ -54,12 +48,18 @@ def still_picture_spec(spec: SystemSpec) -> SystemSpec:
     return spec.derive(unet=spec.unet.without("motion_module"))
 
 
-class TrainingModule(nn.Module):
-    """Compute the losses of a batch: the one module that a distributed wrapper wraps."""
+class TrainingModule(Learner[SystemModel]):
+    """Compute the losses of a batch of clips.
 
-    def __init__(self, model: SystemModel, loss: LossConfig) -> None:
+    discriminator: pretrained and frozen, for the loss that asks whether body and hands are there
+    """
+
+    def __init__(
+        self, model: SystemModel, loss: LossConfig, *, discriminator: PoseDiscriminator | None = None
+    ) -> None:
         super().__init__()
         self.model = model
+        self.discriminator = discriminator
         self.heads = HeatmapHeads(model.spec.unet)
         self.loss = loss
         self.schedule = NoiseSchedule(model.spec.schedule)
@@ -80,6 +80,9 @@ class TrainingModule(nn.Module):
             config=self.loss,
         )
         losses = {"denoising": denoising, "heatmap": heatmap}
+        if self.discriminator is not None:
+            x0 = self._one_step(batch, predicted)
+            losses["pose"] = self.loss.pose_weight * self.discriminator.loss(x0, batch.pose_heatmaps)
         masks = taps.values.get("mask", {})
         for region, truth, weight in (
             ("hands", batch.hands_mask, self.loss.hands_mask_weight),
@@ -89,6 +92,12 @@ class TrainingModule(nn.Module):
             if logits:
                 losses[f"{region}_mask"] = weight * mask_loss(logits, truth)
         return losses
+
+    def _one_step(self, batch: Batch, predicted_NCHW: Tensor) -> Tensor:
+        """Estimate the clean latents in one step, (B * F, C, h, w): EMO2 section 3.4, pose discriminator."""
+        noised = self.schedule.add_noise(batch.latents, batch.noise, batch.timestep)
+        predicted = predicted_NCHW.float().unflatten(0, batch.latents.shape[:2])
+        return self.schedule.to_x0(predicted, noised, batch.timestep).flatten(0, 1)
 
     def predict(self, batch: Batch) -> tuple[Tensor, Taps]:
         """Run the denoiser on the batch's noised latents."""
@@ -100,7 +109,13 @@ class TrainingModule(nn.Module):
             face_vector_BD=batch.face,
         )
         motion = self.model.encode_motion(batch.motion, reference) if batch.motion.shape[1] else Motion()
-        drive = Drive(audio_BFWD=batch.audio, maps_BFCYX=batch.maps, clarity_BF4=batch.clarity, motion=motion)
+        drive = Drive(
+            audio_BFWD=batch.audio,
+            maps_BFCYX=batch.maps,
+            clarity_BF4=batch.clarity,
+            confidence_BF2=batch.confidence,
+            motion=motion,
+        )
         conditions = self.model.conditions(reference, drive, reference_rows=batch.reference_rows, taps=taps)
         noised = self.schedule.add_noise(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
         return self.model.denoiser(noised, batch.timestep.float(), conditions), taps

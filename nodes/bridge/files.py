@@ -38,11 +38,14 @@ def in_temp(filename_prefix: str, suffix: str) -> NewFile:
     return _new_file(filename_prefix, suffix, base=folder_paths.get_temp_directory(), kind=io.FolderType.temp)
 
 
-def offered(suffix: str) -> list[str]:
-    """List files of one kind: those in the input folder, then those that this pack wrote."""
-    given = sorted(path.name for path in Path(folder_paths.get_input_directory()).glob(f"*{suffix}"))
-    saved = sorted(
-        path.name for path in (Path(folder_paths.get_output_directory()) / RESULTS).glob(f"*{suffix}")
+def offered(*suffixes: str) -> list[str]:
+    """List files of some kinds: those in the input folder, then those that this pack wrote."""
+    given, saved = (
+        sorted(path.name for path in folder.glob("*") if path.suffix in suffixes)
+        for folder in (
+            Path(folder_paths.get_input_directory()),
+            Path(folder_paths.get_output_directory()) / RESULTS,
+        )
     )
     return [*given, *(f"{RESULTS}/{name}{_FROM_OUTPUT}" for name in saved)]
 

@@ -29,8 +29,9 @@ def register() -> None:
 
 def checkpoints() -> list[str]:
     """List what Load CyberHost can load; the bundled tiny model comes first."""
-    found = folder_paths.get_filename_list(KEY)
-    return [BUNDLED, *(name for name in found if name.endswith(".safetensors"))]
+    from .formats import GESTURES, MANO, listed  # which asks this file for the folder
+
+    return [BUNDLED, *listed(lambda kind: kind not in (GESTURES, MANO))]
 
 
 def checkpoint_path(name: str) -> Path:

@@ -6,11 +6,12 @@ from ...cyberhost_core.conditions.hand_track import hand_tracks
 from .files import offered, offered_path
 
 _BUNDLED = " (bundled)"
+SUFFIXES = (".json", ".safetensors")
 
 
 def hand_track_names() -> list[str]:
     """List the bundled tracks, then the user's."""
-    return [*_bundled(), *offered(".json")]
+    return [*_bundled(), *offered(*SUFFIXES)]
 
 
 def hand_track_path(name: str) -> Path:

@@ -1,6 +1,6 @@
 """Progress on the running node, and Cancel."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import comfy.model_management
 import comfy.utils
@@ -14,6 +14,17 @@ def stop_if_cancelled() -> None:
 def progress(total: int) -> comfy.utils.ProgressBar:
     """Start the running node's progress bar; call its update(n)."""
     return comfy.utils.ProgressBar(total)
+
+
+def counted_steps() -> Callable[[int, int], None]:
+    """Give what shows steps done of steps in all on the running node, and hears Cancel."""
+    shown = progress(1)
+
+    def tell(done: int, total: int) -> None:
+        stop_if_cancelled()
+        shown.update_absolute(done, total)
+
+    return tell
 
 
 def in_batches(count: int, *, size: int) -> Iterator[slice]:

@@ -8,6 +8,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "workflows"
 NEED_NOTHING = (
+    "emo2_drivers",
     "hand_driver_swap",
     "multimodal",
     "one_segment_native",

@@ -29,6 +29,7 @@ from cyberhost_core.backbone.transformer import (
 from cyberhost_core.backbone.unet import UNetConfig
 from cyberhost_core.data.store import PreparedVideo, PreparedVideos, StoreIndex, write_index, write_video
 from cyberhost_core.diffusion.schedule import ScheduleSpec
+from cyberhost_core.gesture.parameters import HandParameters
 from cyberhost_core.systems.encoders import Drive, Motion, Reference
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import AudioSpec, IdentitySpec, LongVideoSpec, SystemSpec
@@ -177,6 +178,14 @@ def clips() -> Callable[..., Clips]:
     return clips
 
 
+def moving_hands(frames: int, *, seed: int) -> HandParameters:
+    """Hands that wander through the picture, all joints a little bent."""
+    rng = np.random.default_rng(seed)
+    rotations = 0.2 * rng.standard_normal((frames, 2, 16, 3))
+    places = rng.uniform(0.3, 0.7, (frames, 2, 3)) * (1, 1, 0)
+    return HandParameters.from_axis_angles(rotations, places, fps=25.0, source="test")
+
+
 @pytest.fixture
 def make_video() -> Callable[..., PreparedVideo]:
     """Prepare a video of noise: latents, keypoints inside the picture, sound, crops."""
@@ -190,6 +199,8 @@ def make_video() -> Callable[..., PreparedVideo]:
         return PreparedVideo(
             latents_FCHW=rng.standard_normal((frames, *size)).astype(np.float16),
             pose=Pose.from_packed(points.astype(np.float32), height=spec.height, width=spec.width),
+            hands=moving_hands(frames, seed=seed),
+            hand_confidence_FH=rng.uniform(0.5, 1, (frames, 2)).astype(np.float32),
             audio_FD=rng.standard_normal((frames, feature_dim)).astype(np.float16),
             clarity_F4=rng.uniform(0, 40, (frames, 4)).astype(np.float32),
             reference_R=np.array([0, frames // 2]),

@@ -189,7 +189,7 @@ def test_what_is_no_mano_hand_is_refused_with_its_fault(tmp_path):
     for damaged, message in ((path, "truncated"), (tmp_path / "gone.pkl", "No such file")):
         with pytest.raises(CheckpointError, match=message):
             convert_mano(damaged, out)
-    with pytest.raises(CheckpointError, match="convert_mano first"):
+    with pytest.raises(CheckpointError, match="'cyberhost convert mano' first"):
         load_mano(path)
     with pytest.raises(CheckpointError, match="no MANO file"):
         load_mano(out)

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,13 @@ from cyberhost_core.metrics.gesture_features import (
     train_gesture_features,
 )
 from cyberhost_core.metrics.gesture_numbers import GestureTruth, Motion
-from cyberhost_core.metrics.gesture_report import GestureReport, amplitude_row, gesture_rows
+from cyberhost_core.metrics.gesture_report import (
+    GestureReport,
+    GestureSection,
+    amplitude_row,
+    gesture_rows,
+    with_compared,
+)
 from cyberhost_core.metrics.gesture_windows import motion_windows, rotation_inputs
 from cyberhost_core.metrics.hand_joints import amplitude, hand_length, known_vectors, picture_joints
 from cyberhost_core.metrics.keypoint_accuracy import pck, pck_of_hand
@@ -574,11 +581,16 @@ def test_diversity_must_be_within_thirty_percent_of_the_truth(truth) -> None:
 
 def test_the_report_is_a_table_for_people_and_json_for_programs(truth) -> None:
     rows = gesture_rows({seed: all_takes(seed, seed + 9) for seed in range(3)}, truth=truth)
-    report = GestureReport(title="Gestures", machine="here", settings={"seeds": [0, 1, 2]}, rows=rows)
-    read = json.loads(report.to_json())
+    section = GestureSection(title="Hands", rows=with_compared(rows, rows[1:]), compared="arms")
+    report = GestureReport(title="Gestures", machine="here", settings={"seeds": 3}, sections=[section])
+    (read,) = json.loads(report.to_json())["sections"]
     assert {row["name"]: row["value"] for row in read["rows"]}["fgd"] is None
+    assert [row["compared"] for row in read["rows"]] == [None, *(row.value for row in rows[1:])]
     lines = report.to_text().splitlines()
-    assert "spread" in lines[4] and "true motion" in lines[4]
+    assert lines[4] == "Hands"
+    assert "spread" in lines[5] and "true motion" in lines[5] and "arms" in lines[5]
+    alone = replace(report, sections=[GestureSection(title="Hands", rows=rows)])
+    assert "arms" not in alone.to_text()
     assert lines[-1] == f"{3 - len(report.missed)} of 3 targets reached"
 
 

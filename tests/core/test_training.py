@@ -18,8 +18,10 @@ from cyberhost_core.systems.cyberhost import ram_at
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
+from cyberhost_core.training.loop import learning_rate
+from cyberhost_core.training.runs import stage_trainer
 from cyberhost_core.training.stage import StageConfig, image_stage_spec
-from cyberhost_core.training.trainer import Trainer, learning_rate, update_average
+from cyberhost_core.training.trainer import Trainer, update_average
 
 FRAMES = 3
 NEVER_DROP = SamplingConfig(drop_reference=0, drop_audio=0, drop_motion=0)
@@ -47,7 +49,7 @@ def make_trainer(small_spec: SystemSpec, make_store: Callable, tmp_path: Path) -
     ) -> Trainer:
         torch.manual_seed(start)
         model = SystemModel(spec, ops=TRAINING_OPS)
-        return Trainer(model, stage, videos, out=tmp_path / out, seed=seed, workers=0)
+        return stage_trainer(model, stage, videos, out=tmp_path / out, seed=seed, workers=0)
 
     return make_trainer
 

@@ -13,6 +13,7 @@ from cyberhost_core.conditions.audio_windows import windows
 from cyberhost_core.data.store import PreparedVideos, StoreError, write_video
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
+from cyberhost_core.training.maps import DrawnMaps, MapConfig, choose_maps
 from cyberhost_core.training.stage import image_stage_spec
 
 FRAMES = 5
@@ -46,7 +47,7 @@ def same(a: Batch, b: Batch) -> bool:
 
 
 def test_a_batch_depends_on_seed_step_and_rank_alone(maker: Callable) -> None:
-    config = SamplingConfig(clips=2, map_mix=(1, 1, 1), motion_noise=0.1)
+    config = SamplingConfig(clips=2, maps=MapConfig(movement_mix=(1, 1, 1)), motion_noise=0.1)
     first = maker(config)
     later = first[7]
     for step in (3, 0, 11):
@@ -128,11 +129,11 @@ def drawn(
     def drawn(config: SamplingConfig, *, count: int = 400) -> tuple[list[Batch], list[str]]:
         made = maker(config)
         rng = np.random.default_rng(0)
-        clip = made._clip(made.videos[0], rng, kind="movement", motion_frames=4)
+        clip = made._clip(made.videos[0], rng, maps=choose_maps(made.spec, config.maps, rng), motion_frames=4)
         kinds: list[str] = []
 
-        def short_cut(video: object, rng: object, *, kind: str, motion_frames: int) -> dict[str, Any]:
-            kinds.append(kind)
+        def short_cut(video: object, rng: object, *, maps: DrawnMaps, motion_frames: int) -> dict[str, Any]:
+            kinds.append(maps.kind)
             return {**clip, "motion": clip["motion"][:motion_frames]}
 
         monkeypatch.setattr(made, "_clip", short_cut)
@@ -174,15 +175,15 @@ def test_timesteps_and_chances_are_uniform_and_noise_is_normal(drawn: Callable) 
 
 
 def test_kinds_of_maps_are_mixed_in_their_shares(drawn: Callable) -> None:
-    _, kinds = drawn(SamplingConfig(clips=1, map_mix=(2, 1, 1)))
+    _, kinds = drawn(SamplingConfig(clips=1, maps=MapConfig(movement_mix=(2, 1, 1))))
     shares = [kinds.count(kind) / len(kinds) for kind in ("movement", "hands", "skeleton")]
     assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.08)
 
 
 def test_a_movement_map_stands_still_and_a_skeleton_moves(maker: Callable) -> None:
-    still = maker(ALWAYS.derive(map_mix=(1, 0, 0)))[0].maps
-    moving = maker(ALWAYS.derive(map_mix=(0, 0, 1)))[0].maps
-    hands = maker(ALWAYS.derive(map_mix=(0, 1, 0)))[0].maps
+    still = maker(ALWAYS.derive(maps=MapConfig(movement_mix=(1, 0, 0))))[0].maps
+    moving = maker(ALWAYS.derive(maps=MapConfig(movement_mix=(0, 0, 1))))[0].maps
+    hands = maker(ALWAYS.derive(maps=MapConfig(movement_mix=(0, 1, 0))))[0].maps
     assert still.shape[1] == 1
     assert moving.shape[1] == hands.shape[1] == FRAMES
     assert not torch.equal(moving[0, 0], moving[0, 1])

@@ -7,6 +7,7 @@ import torch
 
 from cyberhost_core import bundled
 from cyberhost_core.checkpoints.file import load_checkpoint
+from cyberhost_core.driving import Driving
 from cyberhost_core.media.audio import Sound, read_sound
 from cyberhost_core.media.images import read_image
 from cyberhost_core.pipeline import GenerateOptions, Talker, sampling_options
@@ -38,7 +39,7 @@ def test_the_sampler_equals_the_cores_own_pipeline(ours: torch.Tensor) -> None:
     cut = Sound(
         wave_CT=sound.wave_CT[:, start : start + round(0.48 * start)], rate_hz=sound.rate_hz, name="cut"
     )
-    options = GenerateOptions(steps=STEPS, seed=SEED, sampler="ddim", movement=(0.2, 0.1))
+    options = GenerateOptions(steps=STEPS, seed=SEED, sampler="ddim", driving=Driving(movement=(0.2, 0.1)))
     talker = Talker(load_checkpoint(bundled.CHECKPOINT), pose_detector_path=bundled.POSE_NETWORK)
     reference, pose = talker.reference(read_image(bundled.FOLDER / "portraits" / "puppet_0.png"))
     expected = torch.cat(

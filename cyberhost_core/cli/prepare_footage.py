@@ -1,0 +1,133 @@
+"""`cyberhost prepare manifest` and `prepare footage`: real clips into training data (docs/data.md).
+
+manifest   look at a folder of videos: keypoints, fitted hands, and a line for each
+footage    encode the clips of a manifest into what both trainers read
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import bundled
+from ..errors import ConfigError, CyberHostError
+from .running import progress_bars
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+
+
+class Split(StrEnum):
+    """Which side of a manifest."""
+
+    TRAIN = "train"
+    HELD_OUT = "held_out"
+
+
+def manifest(
+    folder: Annotated[Path, typer.Argument(help="Folder of videos, one person in each.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Manifest to write. [default: manifest.jsonl in the folder]")
+    ] = None,
+    pose_detector: Annotated[
+        Path | None,
+        typer.Option(help="Whole-body pose network (ONNX). [default: the bundled one, for puppets]"),
+    ] = None,
+    style: Annotated[str, typer.Option(help="What people do: speaking, singing or dance.")] = "speaking",
+    held_out_every: Annotated[
+        int, typer.Option(min=0, help="Keep each video of this number from training; 0: none.")
+    ] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Find keypoints and hands in every video of a folder, and list the clips.
+
+    Writes NAME.pose.safetensors and NAME.hands.safetensors beside each video; those already there are kept.
+    Videos that cannot be used are left out and named on stderr.
+
+    \b
+    Example:
+      cyberhost prepare manifest clips --pose-detector dw-ll_ucoco_384.onnx --held-out-every 20
+    """
+    from ..data.manifest_making import make_manifest
+    from ..perception.pose import PoseDetector
+    from ..pipeline import Progress
+
+    def leave_out(path: Path, error: CyberHostError) -> None:
+        typer.echo(f"cyberhost: left out {path.name}: {error}", err=True)
+
+    path = out or folder / "manifest.jsonl"
+    with progress_bars(quiet=quiet) as show:
+        entries = make_manifest(
+            folder,
+            path,
+            detector=PoseDetector(pose_detector or bundled.require(bundled.POSE_DETECTOR)),
+            style=style,
+            held_out_every=held_out_every,
+            say=lambda done, total: show(Progress("look", done, total)),
+            leave_out=leave_out,
+        )
+    typer.echo(f"{path}: {len(entries)} clips")
+
+
+def footage(
+    manifest_path: Annotated[Path, typer.Argument(metavar="MANIFEST", help="One clip per line, JSON.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the store that 'train image' and 'train video' read.")
+    ] = None,
+    gestures: Annotated[
+        Path | None, typer.Option(help="Folder for the store that 'train gestures' reads.")
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which clips of the manifest.")] = Split.TRAIN,
+    height: Annotated[int, typer.Option(min=8, help="Of the pictures, px.")] = 128,
+    width: Annotated[int, typer.Option(min=8, help="Of the pictures, px.")] = 96,
+    fps: Annotated[float, typer.Option(help="Frames per second that all clips have.")] = 25.0,
+    vae: Annotated[
+        Path | None,
+        typer.Option(
+            help="Autoencoder made by 'train vae', or a checkpoint that holds one. [default: the bundled one]"
+        ),
+    ] = None,
+    speech: Annotated[
+        Path | None,
+        typer.Option(help="Speech encoder: a wav2vec2 folder, or a checkpoint. [default: the bundled one]"),
+    ] = None,
+    face: Annotated[
+        Path | None,
+        typer.Option(help="Face identity network (ONNX). [default: the bundled one, for puppets]"),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Encode the clips of a manifest: cropped and resized, checked against their tracks.
+
+    \b
+    Examples:
+      cyberhost prepare footage clips/manifest.jsonl --out work/store --gestures work/gestures
+      cyberhost prepare footage clips/manifest.jsonl --out work/held-out --split held_out
+    """
+    from ..checkpoints.parts import load_speech
+    from ..checkpoints.picture_encoder import load_picture_encoder
+    from ..data.encode import Encoder
+    from ..data.footage import FootageFormat, Stores, prepare_footage
+    from ..data.manifest import of_split, read_manifest
+    from ..perception.face_identity import FaceIdentity
+    from ..perception.speech import SpeechFeatures
+    from ..pipeline import Progress
+
+    if out is None and gestures is None:
+        raise ConfigError("No store was named; give --out, --gestures, or both.")
+    clips, to = of_split(read_manifest(manifest_path), split.value), FootageFormat(height, width, fps)
+    videos = None
+    if out is not None:
+        network = FaceIdentity(face or bundled.require(bundled.FACE_IDENTITY))
+        videos = (out, Encoder(load_picture_encoder(vae or bundled.require(bundled.CHECKPOINT)), network))
+    with progress_bars(quiet=quiet) as show:
+        prepare_footage(
+            clips,
+            Stores(videos=videos, gestures=gestures),
+            speech=SpeechFeatures.from_state_dict(
+                *load_speech(speech or bundled.require(bundled.CHECKPOINT))
+            ),
+            to=to,
+            say=lambda done, total: show(Progress("encode", done, total)),
+        )
+    typer.echo("\n".join(str(folder) for folder in (out, gestures) if folder is not None))

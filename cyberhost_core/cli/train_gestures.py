@@ -1,0 +1,54 @@
+"""`cyberhost train gestures`: stage 1 of EMO2."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .running import shown_losses
+
+
+class GestureJoints(StrEnum):
+    """What is generated."""
+
+    HANDS = "hands"
+    ARMS = "arms"
+
+
+def gestures(
+    store: Annotated[Path, typer.Argument(help="Folder made by 'prepare gestures'.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
+    recipe: Annotated[str, typer.Option(help="Recipe: tiny, or emo2 at the paper's size.")] = "tiny",
+    joints: Annotated[
+        GestureJoints, typer.Option(help="What is generated: hands alone, or arms that hold them.")
+    ] = GestureJoints.HANDS,
+    pack_to: Annotated[
+        Path | None, typer.Option("--pack", help="Also write the model there, with weights in eight bits.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="How many steps. [default: the recipe's]")] = None,
+    until: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after this step of the schedule; give the command again to go on."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same run.")] = 0,
+) -> None:
+    """Stage 1 of EMO2: learn to move the hands with the sound.
+
+    \b
+    Examples:
+      cyberhost train gestures work/gestures work/gestures-run
+      cyberhost train gestures work/gestures work/arms-run --joints arms
+    """
+    from ..checkpoints.gestures import pack_gestures
+    from ..data.gesture_store import GestureClips
+    from ..training.gestures.run import gesture_recipe, train_gestures
+
+    plan = gesture_recipe(recipe, GestureClips(store), form=joints.value)
+    if steps:
+        plan = plan.derive(loop=plan.loop.derive(steps=steps))
+    weights = train_gestures(plan, store, out, seed=seed, until=until, show=shown_losses(plan.loop.steps))
+    if pack_to:
+        pack_gestures(weights, pack_to)
+    typer.echo(json.dumps({"weights": str(weights)}))

@@ -1,0 +1,144 @@
+"""The manifest of real clips: one JSON object per line says where a clip's files are (docs/data.md).
+
+    {"video": "a.mp4", "audio": null, "hands": "a.hands.safetensors", "keypoints": "a.pose.safetensors",
+     "style": "speaking", "split": "train"}
+
+Paths are relative to the manifest's own folder, or absolute.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from ..config import Config
+from ..errors import CyberHostError
+from ..media.output import writing, written_whole
+
+_SEE = "see docs/data.md, or make a manifest with 'cyberhost prepare manifest'"
+FILES = ("video", "audio", "hands", "keypoints")
+
+
+class ManifestError(CyberHostError):
+    """A manifest, or a file that it names, cannot be used; the message tells the line and the field."""
+
+
+class ManifestEntry(Config):
+    """One line.
+
+    audio: null means the video's own sound. hands: a hand track with parameters, whose mask says in which
+    frames which hand is valid. keypoints: a whole-body pose file. style: one that the gesture model knows
+    """
+
+    format: Literal["cyberhost-clip-1"] = "cyberhost-clip-1"
+    video: str = Field(min_length=1)
+    audio: str | None = Field(default=None, min_length=1)
+    hands: str = Field(min_length=1)
+    keypoints: str = Field(min_length=1)
+    style: str = Field(default="speaking", min_length=1)
+    split: Literal["train", "held_out"] = "train"
+
+
+@dataclass(frozen=True)
+class ManifestClip:
+    """Hold a line with its place: what reads the files can say where a bad one is named."""
+
+    entry: ManifestEntry
+    manifest: Path
+    line: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.line:05d}_{Path(self.entry.video).stem}"
+
+    def path(self, field: str) -> Path:
+        """Find the file that a field names; the sound may be the video's own."""
+        named = getattr(self.entry, field) or self.entry.video
+        return self.manifest.parent / named
+
+    @contextmanager
+    def reading(self, field: str) -> Iterator[None]:
+        """Tell with every error which line and field of the manifest it comes from."""
+        try:
+            yield
+        except ManifestError:
+            raise
+        except CyberHostError as error:
+            raise ManifestError(f"{self.manifest}, line {self.line}, '{field}': {error}") from error
+
+
+def read_manifest(path: str | Path) -> list[ManifestClip]:
+    """Read a manifest and check that every file is there; empty lines are passed by.
+
+    Raises:   ManifestError: missing, no text, no clip, a line that is no JSON object of the schema, or a file
+              that is not there
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(
+            f"The manifest {path} cannot be read ({error}), but a UTF-8 text was expected; {_SEE}."
+        ) from error
+    clips = [
+        ManifestClip(_entry(line, path=path, number=number), path, number)
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
+    if not clips:
+        raise ManifestError(f"The manifest {path} lists no clip, but at least 1 was expected; {_SEE}.")
+    for clip in clips:
+        _require_files(clip)
+    return clips
+
+
+def write_manifest(path: str | Path, entries: Iterable[ManifestEntry]) -> None:
+    """Write a manifest, whole or not at all.
+
+    Raises:   MediaError: the place takes no file
+    """
+    with written_whole(path) as part, writing(path):
+        part.write_text("".join(f"{entry.to_json()}\n" for entry in entries), encoding="utf-8")
+
+
+def relative_to(manifest: str | Path, path: str | Path) -> str:
+    """Write a path as a manifest names it, with / on every system."""
+    return Path(os.path.relpath(path, Path(manifest).parent)).as_posix()
+
+
+def of_split(clips: Iterable[ManifestClip], split: Literal["train", "held_out"]) -> list[ManifestClip]:
+    """Take the clips of one side.
+
+    Raises:   ManifestError: there is none
+    """
+    clips = list(clips)
+    chosen = [clip for clip in clips if clip.entry.split == split]
+    if not chosen:
+        raise ManifestError(
+            f"None of the {len(clips)} clips in {clips[0].manifest} has the split '{split}', but at least 1 "
+            "was expected; set it on some lines, or prepare the other split."
+        )
+    return chosen
+
+
+def _entry(line: str, *, path: Path, number: int) -> ManifestEntry:
+    try:
+        return ManifestEntry.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        where = f", '{field}'" if field else ""
+        raise ManifestError(f"{path}, line {number}{where}: {first['msg']}; {_SEE}.") from error
+
+
+def _require_files(clip: ManifestClip) -> None:
+    for field in FILES:
+        if not clip.path(field).is_file():
+            raise ManifestError(
+                f"{clip.manifest}, line {clip.line}, '{field}': there is no file {clip.path(field)}; paths "
+                "are relative to the manifest's folder: correct the line, or put the file there."
+            )

@@ -1,0 +1,119 @@
+"""Puppets' hands and what they hear, without drawing them: the training and bench data of EMO2's stage 1.
+
+number -> voice, sentences, performance, identity --geometry--> HandParameters with the body's place
+       -> sound --speech encoder--> features at the motion's rate
+
+Drawing takes seconds per clip and the motion alone takes milliseconds, so that long clips are cheap.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ..conditions.audio_windows import interpolate_to_fps
+from ..data.gesture_store import (
+    GestureClip,
+    GestureIndex,
+    has_gesture_clip,
+    write_gesture_clip,
+    write_gesture_index,
+)
+from ..gesture.body_offset import body_offset
+from ..gesture.parameters import HandParameters
+from ..perception.speech import SpeechFeatures
+from ..types import BODY_POINTS, FACE_POINTS, HAND_POINTS, Pose
+from ..units import SPEECH_RATE_HZ, frame_count
+from .body import NECK, SHOULDER_X, SHOULDER_Y
+from .gesture import HAND_LENGTH_FRAC, gesture
+from .identity import Identity, random_identity
+from .mouth import mouth_shape
+from .performance import BodyMotion, Performance, body_motion, random_performance
+from .prosody import prosody
+from .speech import Utterance, synthesize
+from .split import HELD_OUT_IDENTITIES, TRAIN_IDENTITIES, Split
+from .world import FPS, HEIGHT, WIDTH
+
+SHORTEST_SECS, LONGEST_SECS = 2.4, 22.0  # of speech: from less than one sequence to several
+_SOURCE = "a drawn puppet"
+_RIGHT_SHOULDER, _LEFT_SHOULDER = 2, 5  # OpenPose
+Say = Callable[[int, int], None]  # (done, total)
+
+
+def puppet_utterance(number: int, *, split: Split) -> Utterance:
+    """Speak for clip `number`; lengths are rolled evenly between SHORTEST_SECS and LONGEST_SECS.
+
+    Raises:   MissingExtraError: espeak-ng is not installed
+    """
+    rng = np.random.default_rng([number, 0x6E57])
+    return synthesize(number, split=split, least_secs=float(rng.uniform(SHORTEST_SECS, LONGEST_SECS)))
+
+
+def puppet_hands(
+    utterance: Utterance, *, performance: Performance, identity: Identity, frames: int | None = None
+) -> HandParameters:
+    """Let a puppet gesture to a sound, by default to its end.
+
+    Shapes:   result F frames, both hands always there
+    """
+    whole = frame_count(len(utterance.wave_T), rate_hz=SPEECH_RATE_HZ, fps=FPS)
+    frames = frames or whole
+    beats = prosody(utterance.wave_T, fps=FPS, frames=frames)
+    mouth = mouth_shape(utterance.wave_T, fps=FPS, frames=frames)
+    motion = body_motion(performance, beats=beats, mouth=mouth, fps=FPS)
+    hands = gesture(
+        performance, beats=beats, offset_F2=motion.offset_F2, hand_size=identity.hand_size, fps=FPS
+    )
+    return HandParameters.from_axis_angles(
+        hands.rotations,
+        hands.translations,
+        fps=float(FPS),
+        source=_SOURCE,
+        sizes_frac_FH=np.full((1, 2), HAND_LENGTH_FRAC * identity.hand_size),
+        offset_FD=_offset(motion, identity),
+    )
+
+
+def resting_offset(identity: Identity) -> np.ndarray:
+    """Tell where a puppet's body is in its portrait: (1, 8), see body_offset."""
+    none = np.zeros(1)
+    return _offset(BodyMotion(np.zeros((1, 2)), none, none, none, none, none), identity)
+
+
+def puppet_clip(number: int, *, split: Split, speech: SpeechFeatures) -> GestureClip:
+    """Make clip `number` of one side of the split; the same number gives the same clip."""
+    identities = TRAIN_IDENTITIES if split == "train" else HELD_OUT_IDENTITIES
+    utterance = puppet_utterance(number, split=split)
+    parameters = puppet_hands(
+        utterance,
+        performance=random_performance(number),
+        identity=random_identity(identities[number % len(identities)]),
+    )
+    heard = interpolate_to_fps(speech.extract(utterance.wave_T), frames=len(parameters), fps=FPS)
+    return GestureClip(parameters=parameters, audio_FD=heard.numpy().astype(np.float16))
+
+
+def prepare_gestures(
+    folder: Path, numbers: Iterable[int], *, split: Split, speech: SpeechFeatures, say: Say
+) -> None:
+    """Write clips into a store; those that are there already are kept, so a killed run goes on."""
+    wanted = list(numbers)
+    names = tuple(f"{number:06d}" for number in wanted)
+    for done, (number, name) in enumerate(zip(wanted, names, strict=True), start=1):
+        if not has_gesture_clip(folder, name):
+            write_gesture_clip(folder, name, puppet_clip(number, split=split, speech=speech))
+        say(done, len(wanted))
+    write_gesture_index(folder, GestureIndex(fps=float(FPS), audio_dim=speech.size, ids=names))
+
+
+def _offset(motion: BodyMotion, identity: Identity) -> np.ndarray:
+    """Place the shoulders, which ride on the sway, and measure them as those of any pose."""
+    frames = len(motion.offset_F2)
+    body_FKC = np.zeros((frames, BODY_POINTS, 3), dtype=np.float32)
+    for point, outward in ((_LEFT_SHOULDER, 1.0), (_RIGHT_SHOULDER, -1.0)):
+        beside = np.array((outward * SHOULDER_X * identity.shoulder_size, SHOULDER_Y))
+        body_FKC[:, point, :2] = np.array(NECK) + motion.offset_F2 + beside
+        body_FKC[:, point, 2] = 1.0
+    hands = np.zeros((frames, HAND_POINTS, 3), dtype=np.float32)
+    face = np.zeros((frames, FACE_POINTS, 3), dtype=np.float32)
+    return body_offset(Pose(body_FKC, face, hands, hands, height=HEIGHT, width=WIDTH))

@@ -1,0 +1,140 @@
+"""A hand driver: hands that follow a voice, made by EMO2's first stage."""
+
+from typing import TYPE_CHECKING, Any
+
+from .bridge.api import RARELY_TOUCHED, io, schema
+from .bridge.gesture_models import gesture_model_path, gesture_models
+from .bridge.models import file_state
+
+if TYPE_CHECKING:
+    from .types import AudioTrack
+
+STYLES = ["speaking", "singing", "dance"]
+
+
+class HandMotion(io.ComfyNode):
+    """Make hand motion from a voice."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        amplitude = {"default": 1.0, "min": 0.0, "max": 2.0, "step": 0.05}
+        return schema(
+            node_id="CyberHostHandMotion",
+            display_name="EMO2 Hand Motion",
+            category="CyberHost",
+            description=(
+                "Makes hands that follow a voice (EMO2, stage 1): a hand track as long as the voice, like "
+                "every other hand driver's. Another seed gives other gestures."
+            ),
+            search_aliases=["emo2", "hand driver", "gesture", "co-speech gestures", "audio driven hands"],
+            has_intermediate_output=True,
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Custom("CYBERHOST_AUDIO").Input(
+                    "audio_features",
+                    tooltip="From Wav2Vec Audio Features; heard with the wav2vec2 that the model was "
+                    "trained with.",
+                ),
+                io.Combo.Input(
+                    "model",
+                    options=gesture_models(),
+                    tooltip="A gesture model in models/cyberhost, or the bundled one, which learnt from "
+                    "drawn puppets.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Which gestures: the same seed gives the same hands.",
+                ),
+                io.Combo.Input(
+                    "style",
+                    options=STYLES,
+                    default=STYLES[0],
+                    tooltip="What the person does. The bundled model learnt speaking alone.",
+                ),
+                io.Float.Input(
+                    "amplitude_left",
+                    **amplitude,
+                    tooltip="How far the left hand moves, as a factor of what is typical of the training "
+                    "data.",
+                ),
+                io.Float.Input(
+                    "amplitude_right",
+                    **amplitude,
+                    tooltip="How far the right hand moves, as a factor of what is typical of the training "
+                    "data.",
+                ),
+                io.Custom("POSE_KEYPOINT").Input(
+                    "reference_pose",
+                    optional=True,
+                    tooltip="The pose of the portrait: the hands then have its size and hang on its arms. "
+                    "Without it, hands of a usual half-body picture, 768 x 1024 pixels.",
+                ),
+                io.ClipVisionOutput.Input(
+                    "clip_vision_output",
+                    optional=True,
+                    tooltip="What CLIP Vision Encode sees in the portrait, for models that were trained "
+                    "with it.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=0,
+                    min=0,
+                    max=1000,
+                    optional=True,
+                    **RARELY_TOUCHED,
+                    tooltip="Sampling steps; 0 takes as many as the model asks for.",
+                ),
+            ],
+            outputs=[
+                io.Custom("CYBERHOST_HAND_TRACK").Output(
+                    "hand_track",
+                    display_name="hand_track",
+                    tooltip="One frame per row of the voice's features.",
+                ),
+                io.Custom("POSE_KEYPOINT").Output(
+                    "pose",
+                    display_name="pose",
+                    tooltip="The same hands, with the portrait's arms where it is given.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, model: str | None = None, **_: Any) -> tuple[str | None, int, int]:
+        path = None if model is None else gesture_model_path(model)
+        return model, *file_state(path)
+
+    @classmethod
+    def execute(
+        cls,
+        *,
+        audio_features: "AudioTrack",
+        model: str,
+        seed: int,
+        style: str,
+        amplitude_left: float,
+        amplitude_right: float,
+        reference_pose: list[dict[str, Any]] | None = None,
+        clip_vision_output: Any = None,
+        steps: int = 0,
+    ) -> io.NodeOutput:
+        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
+        from .bridge.notice import notice
+        from .gesturing import Wanted, gestures
+        from .hand_track_player import player
+
+        wanted = Wanted(
+            seed=seed,
+            style=style,
+            amplitudes=(amplitude_left, amplitude_right),
+            picture=clip_vision_output,
+            steps=steps or None,
+        )
+        made = gestures(audio_features, reference_pose, wanted, model=gesture_model_path(model))
+        for text in made.notices:
+            notice(cls, text)
+        return io.NodeOutput(made.track, keypoints_from_pose(made.track.pose), ui=player(made.track))

@@ -1,0 +1,243 @@
+"""EMO2's video model: the paper's values, the hand confidence embedding, the maps, the frozen ReferenceNet."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cyberhost_core.backbone.embeddings import ConfidenceEmbedding
+from cyberhost_core.backbone.ops import TORCH_OPS
+from cyberhost_core.data.store import PreparedVideo
+from cyberhost_core.errors import CheckpointError, ConfigError
+from cyberhost_core.gesture.hand_confidence import wanted_confidence
+from cyberhost_core.gesture.hand_maps import draw_hand_maps
+from cyberhost_core.gesture.keypoint_maps import draw_keypoint_maps, median_filtered
+from cyberhost_core.gesture.motion_maps import MotionMaps, draw_motion_maps
+from cyberhost_core.systems import cyberhost, emo2
+from cyberhost_core.systems.model import SystemModel, on_meta
+from cyberhost_core.systems.spec import SystemSpec
+from cyberhost_core.systems.track import Track
+from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
+from cyberhost_core.training.losses import LossConfig
+from cyberhost_core.training.maps import MapConfig, choose_maps
+from cyberhost_core.training.pose_discriminator import PoseDiscriminator, PoseDiscriminatorConfig
+from cyberhost_core.training.recipes import RECIPES
+from cyberhost_core.training.runs import RunFiles, adopt, stage_trainer, train_stage
+from cyberhost_core.training.stage import StageConfig, TrainingModule
+
+ALWAYS = SamplingConfig(drop_reference=0, drop_audio=0, drop_motion=0)
+
+
+@pytest.fixture
+def hand_spec(small_spec: SystemSpec) -> SystemSpec:
+    """The small system, driven by hands as EMO2 is."""
+    assert small_spec.movement_encoder is not None
+    return small_spec.derive(
+        name="small-hands",
+        unet=small_spec.unet.without("region_attention"),
+        movement_encoder=small_spec.movement_encoder.derive(channels_in=6),
+        pose_encoder=None,
+        clarity=None,
+        hand_confidence=(0.9, 0.8),
+        map_kind="hand_maps",
+    )
+
+
+def parts(spec: SystemSpec) -> set[str]:
+    return {name.split(".", 1)[0] for name in on_meta(spec).state_dict()}
+
+
+def test_the_papers_values_are_those_of_sections_3_4_and_4_1() -> None:
+    spec = emo2.paper()
+    assert (spec.height, spec.width) == (704, 512)
+    assert (spec.long_video.frames, spec.long_video.motion_frames) == (24, 12)
+    assert RECIPES["emo2"]().video.frozen == ("reference_net",), "memory: frozen in the video stage"
+    assert (RECIPES["emo2"]().image.steps, RECIPES["emo2"]().video.steps) == (100_000, 100_000)
+    assert RECIPES["emo2"]().video.learning_rate == 1e-5
+    assert parts(spec) == {
+        "denoiser", "reference_net", "movement_encoder", "audio_projection", "confidence_embedding",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["paper", "tiny"])
+def test_all_that_is_new_beside_cyberhost_are_two_encoders_of_hands(name: str) -> None:
+    """One backbone: the same names and shapes wherever both systems have a part."""
+    ours = {k: tuple(v.shape) for k, v in on_meta(getattr(emo2, name)()).state_dict().items()}
+    theirs = {k: tuple(v.shape) for k, v in on_meta(getattr(cyberhost, name)()).state_dict().items()}
+    new = {key for key, shape in ours.items() if theirs.get(key) != shape}
+    assert new == {"confidence_embedding.vectors.weight", "movement_encoder.conv_in.weight"}
+
+
+def test_a_confidence_embedding_is_a_vector_per_hand_times_its_score() -> None:
+    embedding = ConfidenceEmbedding(5, ops=TORCH_OPS)
+    scores = torch.tensor([[0.3, 0.9], [0.0, 1.0], [0.0, 0.0]])
+    assert not embedding(scores).any(), "it starts as nothing"
+    left, right = torch.randn(5), torch.randn(5)
+    with torch.no_grad():
+        embedding.vectors.weight.copy_(torch.stack([left, right], dim=1))
+    for number, (a, b) in enumerate(scores.tolist()):
+        assert torch.allclose(embedding(scores)[number, :, 0, 0], a * left + b * right, atol=1e-6)
+
+
+def test_wanted_confidence_is_high_where_a_hand_is_and_nothing_elsewhere() -> None:
+    shown = np.array([[True, False], [True, True]])
+    found = wanted_confidence(shown, high=(0.9, 0.8), share=0.5)
+    np.testing.assert_allclose(found, [[0.45, 0.0], [0.45, 0.4]], rtol=1e-6)
+    assert not wanted_confidence(shown, high=None).any(), "a system that is not told"
+
+
+def test_each_hands_confidence_reaches_its_frame_alone(
+    hand_spec: SystemSpec, build: Callable, make_store: Callable
+) -> None:
+    module = TrainingModule(build(hand_spec), LossConfig())
+    batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0)[0]
+
+    def map_of(confidence: torch.Tensor) -> torch.Tensor:
+        told = module.model.conditions(*told_by(module.model, batch, confidence), reference_rows=(True,))
+        return told.map_NCHW
+
+    plain, raised = batch.confidence, batch.confidence.clone()
+    raised[0, 1, 0] += 0.25
+    change = map_of(raised) - map_of(plain)
+    assert not change[[0, 2]].any()
+    vector = module.model.confidence_embedding.vectors.weight[:, 0]
+    assert torch.allclose(change[1], 0.25 * vector[:, None, None].expand_as(change[1]), atol=1e-5)
+
+
+def told_by(model: SystemModel, batch: Batch, confidence: torch.Tensor):
+    from cyberhost_core.systems.encoders import Drive
+
+    reference = model.encode_reference(latents_BCHW=batch.reference)
+    drive = Drive(
+        audio_BFWD=batch.audio,
+        maps_BFCYX=batch.maps,
+        clarity_BF4=batch.clarity,
+        confidence_BF2=confidence,
+    )
+    return reference, drive
+
+
+@pytest.fixture
+def video(hand_spec: SystemSpec, make_video: Callable) -> PreparedVideo:
+    return make_video(hand_spec)
+
+
+def test_motion_maps_hold_rendered_hands_and_then_limbs(video: PreparedVideo) -> None:
+    maps = draw_motion_maps(video.hands[:4], video.pose[:4])
+    assert maps.shape == (4, 6, 32, 24)
+    assert torch.equal(maps[:, :3], draw_hand_maps(video.hands[:4], height=32, width=24))
+    assert torch.equal(maps[:, 3:], draw_keypoint_maps(video.pose[:4]))
+
+
+def test_maps_drawn_on_demand_are_those_drawn_at_once_and_the_last_is_held(video: PreparedVideo) -> None:
+    whole = draw_motion_maps(video.hands, video.pose)
+    track = Track(
+        audio_FWD=torch.zeros(24, 5, 6),
+        maps_FCYX=MotionMaps(video.hands, video.pose),
+        clarity_4=torch.zeros(4),
+    )
+    drive = track.of(range(20, 30))
+    assert torch.equal(drive.maps_BFCYX[0, :4], whole[20:])
+    assert torch.equal(drive.maps_BFCYX[0, 4:], whole[-1:].expand(6, -1, -1, -1))
+
+
+def test_training_maps_blur_limbs_in_time_but_never_hands(
+    hand_spec: SystemSpec, video: PreparedVideo
+) -> None:
+    rng = np.random.default_rng(0)
+    span = slice(5, 9)
+    maps = choose_maps(hand_spec, MapConfig(median_frames=9), rng)(video, span, rng)
+    assert torch.equal(maps[:, :3], draw_hand_maps(video.hands[span], height=32, width=24))
+    assert torch.equal(maps[:, 3:], draw_keypoint_maps(median_filtered(video.pose, frames=9)[span]))
+    assert not torch.equal(maps[:, 3:], draw_keypoint_maps(video.pose[span]))
+    left_out = choose_maps(hand_spec, MapConfig(drop_keypoints=1.0), rng)(video, span, rng)
+    assert torch.equal(left_out[:, :3], maps[:, :3])
+    assert not left_out[:, 3:].any()
+
+
+def test_maps_that_no_trainer_draws_are_refused(hand_spec: SystemSpec) -> None:
+    with pytest.raises(ConfigError, match=r"driven by face box maps, but training draws .*; train a system"):
+        choose_maps(hand_spec.derive(map_kind="face_box"), MapConfig(), np.random.default_rng(0))
+
+
+def test_one_step_from_a_perfect_prediction_is_the_clean_clip(
+    hand_spec: SystemSpec, build: Callable, make_store: Callable
+) -> None:
+    module = TrainingModule(build(hand_spec), LossConfig())
+    batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0)[0]
+    target = module.schedule.target(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
+    assert torch.allclose(module._one_step(batch, target), batch.latents.flatten(0, 1), atol=1e-4)
+
+
+def test_the_video_stage_moves_all_but_the_reference_net_and_the_discriminator(
+    hand_spec: SystemSpec, make_store: Callable, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = SystemModel(hand_spec)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    discriminator = PoseDiscriminator(
+        PoseDiscriminatorConfig(latent_channels=4, widths=(8, 16), norm_groups=4)
+    ).requires_grad_(False)
+    stage = StageConfig(
+        name="video",
+        frames=3,
+        steps=2,
+        learning_rate=1e-2,
+        warmup_steps=0,
+        precision="no",
+        sampling=ALWAYS,
+        loss=LossConfig(pose_weight=1.0),
+        frozen=("reference_net",),
+    )
+    trainer = stage_trainer(
+        model, stage, make_store(hand_spec), out=tmp_path, workers=0, discriminator=discriminator
+    )
+    seen: list[dict[str, float]] = []
+    trainer.run(report=lambda _, losses: seen.append(losses))
+    after = trainer.module.model.state_dict()
+    moved = {key.split(".", 1)[0] for key in before if not torch.equal(before[key], after[key])}
+    assert moved == {"denoiser", "movement_encoder", "audio_projection", "confidence_embedding"}
+    assert all(losses["pose"] > 0 for losses in seen)
+
+
+def test_the_pose_loss_alone_pulls_on_the_denoiser(
+    hand_spec: SystemSpec, build: Callable, make_store: Callable
+) -> None:
+    discriminator = PoseDiscriminator(
+        PoseDiscriminatorConfig(latent_channels=4, widths=(8, 16), norm_groups=4)
+    ).requires_grad_(False)
+    model = build(hand_spec).requires_grad_(True)
+    module = TrainingModule(model, LossConfig(pose_weight=1.0), discriminator=discriminator)
+    batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0)[0]
+    module(batch)["pose"].backward()
+    assert model.denoiser.conv_out.weight.grad is not None
+    assert model.denoiser.conv_out.weight.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in discriminator.parameters())
+
+
+def test_a_recipe_with_a_pose_loss_asks_for_its_discriminator(
+    hand_spec: SystemSpec, make_store: Callable, tmp_path: Path
+) -> None:
+    recipe = RECIPES["emo2-tiny"]()
+    files = RunFiles(store=make_store(hand_spec).folder, out=tmp_path / "run")
+    with pytest.raises(CheckpointError, match=r"train pose-discriminator' and give it with --discriminator"):
+        train_stage(recipe, recipe.video, files, show=lambda *_: None)
+
+
+def test_adopting_takes_what_fits_and_says_how_much(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    model = SystemModel(emo2.tiny())
+    kept = model.movement_encoder.conv_in.weight.clone()
+    other = {key: value + 1 for key, value in SystemModel(cyberhost.tiny()).state_dict().items()}
+    save_file(other, tmp_path / "other.safetensors")
+    taken = adopt(model, tmp_path / "other.safetensors")
+    state = model.state_dict()
+    assert taken == len(state) - 2
+    assert torch.equal(state["reference_net.conv_in.weight"], other["reference_net.conv_in.weight"])
+    assert torch.equal(state["movement_encoder.conv_in.weight"], kept), "of another shape"
+    save_file({"strange": torch.zeros(1)}, tmp_path / "strange.safetensors")
+    with pytest.raises(CheckpointError, match=r"None of the weights in .* has a name and a shape of"):
+        adopt(model, tmp_path / "strange.safetensors")
