@@ -14,9 +14,9 @@ class LoadCyberHost(io.ComfyNode):
             display_name="Load CyberHost",
             category="CyberHost",
             description=(
-                "Load a checkpoint from models/cyberhost: CyberHost's, a converted EchoMimicV2, Hallo or "
-                "AnimateAnyone, or the bundled tiny model, which knows drawn puppets of 96 x 128 pixels and "
-                "no people."
+                "Load a checkpoint from models/cyberhost: CyberHost's, EMO2's, a converted EchoMimicV2, "
+                "Hallo or AnimateAnyone, or one of the bundled tiny models, which know drawn puppets of "
+                "96 x 128 pixels and no people."
             ),
             search_aliases=[
                 "cyberhost",

@@ -22,7 +22,7 @@ def gestures(
         typer.Option(help="Speech encoder that the model was trained with. [default: the bundled one]"),
     ] = None,
     voices: Annotated[int, typer.Option(min=2, max=6, help="Sounds, of two held-out voices each.")] = 6,
-    takes: Annotated[int, typer.Option(min=2, max=50, help="Motions per sound and seed.")] = 8,
+    takes: Annotated[int, typer.Option(min=2, max=50, help="Motions per sound and seed.")] = 12,
     seeds: Annotated[int, typer.Option(min=3, max=100, help="How many seeds, from 0 on.")] = 3,
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Denoising steps. [default: the weights' own]")

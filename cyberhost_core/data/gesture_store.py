@@ -84,6 +84,7 @@ def has_gesture_clip(folder: Path, name: str) -> bool:
 
 def write_gesture_index(folder: Path, index: GestureIndex) -> None:
     """Write the index, which makes the folder a store."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.json").write_text(json.dumps(json.loads(index.to_json()), indent=1), encoding="utf-8")
 
 

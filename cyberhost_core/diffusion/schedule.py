@@ -63,30 +63,31 @@ class NoiseSchedule:
 
     def add_noise(self, x0: Tensor, noise: Tensor, timestep_B: Tensor) -> Tensor:
         """Diffuse clean latents; the leading axis of x0 is that of the timesteps."""
-        alpha, sigma = self._at(timestep_B, x0.ndim)
+        alpha, sigma = self._at(timestep_B, like=x0)
         return alpha * x0 + sigma * noise
 
     def target(self, x0: Tensor, noise: Tensor, timestep_B: Tensor) -> Tensor:
         """What the network should answer."""
-        alpha, sigma = self._at(timestep_B, x0.ndim)
+        alpha, sigma = self._at(timestep_B, like=x0)
         return {"epsilon": noise, "sample": x0, "v_prediction": alpha * noise - sigma * x0}[self.prediction]
 
     def to_x0(self, prediction: Tensor, x_t: Tensor, timestep_B: Tensor) -> Tensor:
         """Solve the network's answer for the clean latents."""
-        alpha, sigma = self._at(timestep_B, x_t.ndim)
+        alpha, sigma = self._at(timestep_B, like=x_t)
         if self.prediction == "epsilon":
             return (x_t - sigma * prediction) / alpha
         return prediction if self.prediction == "sample" else alpha * x_t - sigma * prediction
 
     def to_noise(self, x0: Tensor, x_t: Tensor, timestep_B: Tensor) -> Tensor:
         """Give the noise that leads from x0 to x_t."""
-        alpha, sigma = self._at(timestep_B, x_t.ndim)
+        alpha, sigma = self._at(timestep_B, like=x_t)
         return (x_t - alpha * x0) / sigma
 
-    def _at(self, timestep_B: Tensor, ndim: int) -> tuple[Tensor, Tensor]:
-        shape = (-1,) + (1,) * (ndim - 1)
+    def _at(self, timestep_B: Tensor, *, like: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (-1,) + (1,) * (like.ndim - 1)
         timestep_B = timestep_B.cpu()
-        return self.alpha[timestep_B].view(shape), self.sigma[timestep_B].view(shape)
+        alpha_B, sigma_B = (table[timestep_B].view(shape) for table in (self.alpha, self.sigma))
+        return alpha_B.to(like.device), sigma_B.to(like.device)
 
 
 def alpha_bars(spec: ScheduleSpec) -> Tensor:

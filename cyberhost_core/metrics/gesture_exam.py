@@ -48,7 +48,7 @@ class GestureExam(Config):
     """
 
     voices: int = 6
-    takes: int = 8
+    takes: int = 12
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int | None = None
     amplitudes: tuple[float, ...] = (0.03, 0.05, 0.07, 0.09, 0.11)

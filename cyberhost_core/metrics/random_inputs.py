@@ -95,10 +95,13 @@ class RandomInputs:
         """Drive a segment at random, with a map that moves."""
         frames, audio = self.size.frames, self.spec.audio
         window, feature_dim = (audio.window, audio.feature_dim) if audio else (0, 0)
+        maps = self.spec.movement_encoder
+        channels = maps.channels_in if maps else 3
         return Drive(
             audio_BFWD=self._draw(1, frames, window, feature_dim),
-            maps_BFCYX=self._draw(1, frames, 3, self.size.height, self.size.width),
+            maps_BFCYX=self._draw(1, frames, channels, self.size.height, self.size.width),
             clarity_BF4=self._draw(1, frames, 4).float(),
+            confidence_BF2=self._draw(1, frames, 2).float(),
             motion=motion,
             masks=self._masks(),
         )

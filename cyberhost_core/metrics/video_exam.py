@@ -1,4 +1,4 @@
-"""The exam of EMO2's stage 2: held-out puppets and voices through both stages; where hands land, how lips move.
+"""The exam of EMO2's stage 2: held-out puppets through both stages; where hands land, how lips move.
 
 held-out puppet + voice --stage 1--> hands --stage 2--> frames --pose detector--> landing, lip sync
                                        |    the hands of another clip: what chance gives
@@ -57,8 +57,8 @@ def examine_video(path: Path, *, gestures: Path, detector: Path, exam: VideoExam
     talker = Talker(load_checkpoint(path), pose_detector_path=detector)
     if talker.spec.map_kind != "hand_maps":
         raise ConfigError(
-            f"'{talker.spec.name}' is driven by {talker.spec.map_kind.replace('_', ' ')} maps, but weights that "
-            "are driven by hands were expected; give the weights of EMO2's second stage."
+            f"'{talker.spec.name}' is driven by {talker.spec.map_kind.replace('_', ' ')} maps, but weights "
+            "that are driven by hands were expected; give the weights of EMO2's second stage."
         )
     actors = cast_actors(talker, count=exam.actors)
     total = len(exam.seeds) * len(actors)
@@ -126,9 +126,7 @@ def _landing_elsewhere(shot: _Shot, everything: Sequence[_Shot]) -> float:
     others = [other for other in everything if other is not shot]
     frames = min(len(shot.seen), *(len(other.driven) for other in others))
     span = slice(0, frames)
-    return float(
-        np.mean([hand_landing(shot.seen[span], other.driven[span]).distance_px for other in others])
-    )
+    return float(np.mean([hand_landing(shot.seen[span], other.driven[span]).distance_px for other in others]))
 
 
 def _mouth(shot: _Shot) -> np.ndarray:

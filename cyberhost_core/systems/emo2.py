@@ -16,12 +16,17 @@ from . import cyberhost
 from .spec import SD_LATENT_SCALE, LongVideoSpec, SystemSpec
 
 _MAP_CHANNELS = 6  # rendered hands, and arms and legs
+_FRAMES, _MOTION_FRAMES = 24, 12
 _SURE = (1.0, 1.0)  # "during inference, assigning higher confidence scores results in clearer hands"
 
 
 def paper() -> SystemSpec:
-    """EMO2's video model on Stable Diffusion 1.5's sizes, as sections 3.4 and 4.1 give it."""
-    motion = MotionModuleConfig()
+    """EMO2's video model on Stable Diffusion 1.5's sizes, as sections 3.4 and 4.1 give it.
+
+    Departs:  36 positions in time, for 12 + 24 frames, where AnimateDiff v2 wrote 32: they are sinusoids, so
+              its weights fit as they are
+    """
+    motion = MotionModuleConfig(positions=_MOTION_FRAMES + _FRAMES, first_position=_MOTION_FRAMES)
     return SystemSpec(
         name="emo2",
         unet=UNetConfig(layers=(SpatialTransformerConfig(), motion), plain_layers=(motion,)),
@@ -30,7 +35,7 @@ def paper() -> SystemSpec:
         clarity=None,
         hand_confidence=_SURE,
         map_kind="hand_maps",
-        long_video=LongVideoSpec(frames=24, motion_frames=12, kept=24),
+        long_video=LongVideoSpec(frames=_FRAMES, motion_frames=_MOTION_FRAMES, kept=_FRAMES),
         latent_scale=SD_LATENT_SCALE,
         any_size=True,
         height=704,

@@ -11,6 +11,8 @@ from ...cyberhost_core.errors import CheckpointError
 
 KEY = "cyberhost"
 BUNDLED = "tiny (bundled puppets)"
+BUNDLED_HANDS = "tiny-emo2 (bundled puppets, driven by hands)"
+_BUNDLED = {BUNDLED: bundled.CHECKPOINT, BUNDLED_HANDS: bundled.HANDS_CHECKPOINT}
 EXTENSIONS = {".safetensors", ".onnx"}
 PORTRAITS_WEB = "cyberhost-portraits"  # js/lib/graph.js fetches from /extensions/<this>
 
@@ -31,7 +33,7 @@ def checkpoints() -> list[str]:
     """List what Load CyberHost can load; the bundled tiny model comes first."""
     from .formats import GESTURES, MANO, listed  # which asks this file for the folder
 
-    return [BUNDLED, *listed(lambda kind: kind not in (GESTURES, MANO))]
+    return [*_BUNDLED, *listed(lambda kind: kind not in (GESTURES, MANO))]
 
 
 def checkpoint_path(name: str) -> Path:
@@ -39,8 +41,8 @@ def checkpoint_path(name: str) -> Path:
 
     Raises:   CheckpointError: it is not there
     """
-    if name == BUNDLED:
-        return bundled.require(bundled.CHECKPOINT)
+    if name in _BUNDLED:
+        return bundled.require(_BUNDLED[name])
     found = folder_paths.get_full_path(KEY, name)
     if found is None:
         raise CheckpointError(

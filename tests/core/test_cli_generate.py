@@ -6,7 +6,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from cyberhost_core import bundled
 from cyberhost_core.cli.main import CANCELLED, FAULT, OK, UNUSABLE, main
+from cyberhost_core.driving import Driving
 from cyberhost_core.errors import Cancelled, CheckpointError
 from cyberhost_core.media.images import read_image, save_png
 from cyberhost_core.media.video import VideoWriter, read_frames
@@ -52,7 +53,7 @@ class FakeOptions:
     reference_scale: float | None = None
     audio_scale: float | None = None
     fps: float = 25.0
-    movement: tuple[float, float] | None = None
+    driving: Driving = field(default_factory=Driving)
     hand_clarity: float | None = None
     sampler: str | None = None
     scale: int = 1
@@ -95,12 +96,18 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
 def test_every_option_reaches_the_core(files: SimpleNamespace, pipeline: SimpleNamespace) -> None:
     options = "--seed 7 --steps 9 --reference-scale 2 --audio-scale 6 --fps 30 --movement 0.4 0.25"
     more = "--hand-clarity 0.5 --sampler ddim --scale 2 --checkpoint full.st --pose-detector pose.onnx"
-    assert (
-        main(["generate", files.image, files.audio, "-o", str(files.out), *f"{options} {more}".split()]) == OK
+    hands = (
+        "--hands hands.json --when-short loop --amplitude 1.5 0.5 --style singing --gestures g.safetensors"
     )
+    told = f"{options} {more} {hands}".split()
+    assert main(["generate", files.image, files.audio, "-o", str(files.out), *told]) == OK
     (call,) = pipeline.calls
+    driving = Driving(
+        movement=(0.4, 0.25), track=Path("hands.json"), when_short="loop", gestures=Path("g.safetensors"),
+        amplitude=(1.5, 0.5), style="singing",
+    )  # fmt: skip
     assert call["options"] == FakeOptions(
-        seed=7, steps=9, reference_scale=2, audio_scale=6, fps=30, movement=(0.4, 0.25),
+        seed=7, steps=9, reference_scale=2, audio_scale=6, fps=30, driving=driving,
         hand_clarity=0.5, sampler="ddim", scale=2,
     )  # fmt: skip
     assert call["checkpoint_path"] == Path("full.st")
@@ -295,3 +302,23 @@ def test_a_bad_checkpoint_is_one_sentence_and_no_output(
     arguments = ["generate", files.image, files.audio, "-o", str(files.out), "--checkpoint", str(weights)]
     assert_refused(arguments, says=name, capsys=capsys)
     assert not files.out.exists()
+
+
+@pytest.mark.parametrize(("name", "file"), [("tiny", "CHECKPOINT"), ("tiny-emo2", "HANDS_CHECKPOINT")])
+def test_bundled_weights_may_be_called_by_their_plain_name(
+    name: str, file: str, files: SimpleNamespace, pipeline: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = files.folder / f"{name}.safetensors"
+    there.write_bytes(b"weights")
+    monkeypatch.setattr(bundled, file, there)
+    monkeypatch.chdir(files.folder)
+    assert main(["generate", files.image, files.audio, "-o", str(files.out), "-c", name]) == OK
+    assert pipeline.calls[0]["checkpoint_path"] == there
+
+
+@pytest.mark.parametrize("told", ["--amplitude -1 1", "--when-short never"])
+def test_wrong_choices_for_hands_are_refused_before_anything_runs(
+    told: str, files: SimpleNamespace, pipeline: SimpleNamespace
+) -> None:
+    assert main(["generate", files.image, files.audio, "-o", str(files.out), *told.split()]) != OK
+    assert not pipeline.calls

@@ -1,6 +1,7 @@
-"""EMO2's video model: the paper's values, the hand confidence embedding, the maps, the frozen ReferenceNet."""
+"""EMO2's video model: the paper's values, hand confidence, motion maps, the frozen ReferenceNet."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from cyberhost_core.gesture.hand_confidence import wanted_confidence
 from cyberhost_core.gesture.hand_maps import draw_hand_maps
 from cyberhost_core.gesture.keypoint_maps import draw_keypoint_maps, median_filtered
 from cyberhost_core.gesture.motion_maps import MotionMaps, draw_motion_maps
+from cyberhost_core.metrics.random_inputs import RandomInputs, Size
 from cyberhost_core.systems import cyberhost, emo2
+from cyberhost_core.systems.encoders import Drive, Motion
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.systems.track import Track
@@ -70,6 +73,54 @@ def test_all_that_is_new_beside_cyberhost_are_two_encoders_of_hands(name: str) -
     assert new == {"confidence_embedding.vectors.weight", "movement_encoder.conv_in.weight"}
 
 
+def test_twelve_motion_frames_and_a_clip_of_24_find_their_places_in_time() -> None:
+    """At the paper's lengths, narrow: the oldest and the newest of the motion frames both count."""
+    spec = emo2.paper()
+    small = spec.derive(
+        unet=spec.unet.derive(
+            channels=(16, 16),
+            attention_stages=(True, False),
+            resnets_per_stage=1,
+            norm_groups=4,
+            layers=tuple(layer.derive(heads=2) for layer in spec.unet.layers),
+            plain_layers=tuple(layer.derive(heads=2) for layer in spec.unet.plain_layers),
+        ),
+        movement_encoder=spec.movement_encoder and spec.movement_encoder.derive(patch=4, widths=(8, 8)),
+        height=32,
+        width=24,
+    )
+    torch.manual_seed(0)
+    model = SystemModel(small)
+    for weights in model.parameters():
+        if weights.ndim > 1 and not weights.any():
+            torch.nn.init.normal_(weights, std=0.2)
+    inputs = RandomInputs(spec=small, size=Size.of(small), device=torch.device("cpu"), dtype=torch.float32)
+    with torch.no_grad():
+        reference = inputs.reference(model)
+        motion = inputs.motion(model, reference)
+        latents = inputs.latents(24)
+        predicted = [
+            model.denoiser(
+                latents,
+                torch.tensor([500.0]),
+                model.conditions(reference, replace(drive, motion=told), reference_rows=(True,)),
+            )
+            for drive in [inputs.drive(motion)]
+            for told in (motion, without_frame(motion, 0), without_frame(motion, 11))
+        ]
+    assert {len(feature[0]) for feature in motion.features.values()} == {12}
+    assert torch.isfinite(predicted[0]).all()
+    assert all(not torch.allclose(predicted[0], other, atol=1e-4) for other in predicted[1:])
+
+
+def without_frame(motion: Motion, frame: int) -> Motion:
+    """Blot out one motion frame, the oldest or the newest."""
+    features = {path: feature.clone() for path, feature in motion.features.items()}
+    for feature in features.values():
+        feature[:, frame] = 0
+    return Motion(features, features)
+
+
 def test_a_confidence_embedding_is_a_vector_per_hand_times_its_score() -> None:
     embedding = ConfidenceEmbedding(5, ops=TORCH_OPS)
     scores = torch.tensor([[0.3, 0.9], [0.0, 1.0], [0.0, 0.0]])
@@ -107,8 +158,6 @@ def test_each_hands_confidence_reaches_its_frame_alone(
 
 
 def told_by(model: SystemModel, batch: Batch, confidence: torch.Tensor):
-    from cyberhost_core.systems.encoders import Drive
-
     reference = model.encode_reference(latents_BCHW=batch.reference)
     drive = Drive(
         audio_BFWD=batch.audio,

@@ -208,8 +208,8 @@ def test_the_loss_is_the_weighted_error_over_hands_that_are_there(store: Callabl
                     motion, count = motion + weight * error**2, count + 1
                     if mask[row, frame - 1, hand]:
                         velocity, steps = velocity + weight * (error - earlier) ** 2, steps + 1
-    assert float(found["motion"]) == pytest.approx(motion / count, rel=1e-4)
-    assert float(found["velocity"]) == pytest.approx(2.0 * velocity / steps, rel=1e-4)
+    assert found["motion"].item() == pytest.approx(motion / count, rel=1e-4)
+    assert found["velocity"].item() == pytest.approx(2.0 * velocity / steps, rel=1e-4)
 
 
 def random_batch() -> GestureBatch:
@@ -251,12 +251,11 @@ def test_a_run_that_was_stopped_and_resumed_ends_in_the_same_bits(store: Callabl
         other.run()
 
 
-@pytest.mark.parametrize("form", ["hands", "arms"])
-def test_a_clip_learned_by_heart_is_generated_again(form: FormName, store: Callable, tmp_path: Path) -> None:
-    """One clip of one sequence; the sampled hands are where the clip's are, and not where they are on average."""
+def test_a_clip_learned_by_heart_is_generated_again(store: Callable, tmp_path: Path) -> None:
+    """The sampled hands are where the clip's are, and not where they are on average."""
     whole = clip(frames=FRAMES)
-    plan = recipe(form=form, steps=250, learning_rate=8e-3, warmup_steps=20, decay_fraction=0.5)
-    plan = plan.derive(sampling=TELL_ALL.derive(from_start=1.0, spans=8))
+    plan = recipe(steps=150, learning_rate=8e-3, warmup_steps=20, decay_fraction=0.5)
+    plan = plan.derive(sampling=TELL_ALL.derive(from_start=1.0))
     model = gesture_trainer(plan, store(whole), out=tmp_path / "run", workers=0).run().eval()
     left, right = wrist_amplitude(whole.parameters)
     made = generate_motion(
@@ -304,15 +303,15 @@ def test_a_model_comes_back_from_its_file_and_from_eight_bits_nearly(tmp_path: P
 
 def test_files_that_hold_no_gesture_model_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    with pytest.raises(CheckpointError, match="There is no file .*; give the path of a file that"):
+    with pytest.raises(CheckpointError, match=r"There is no file .*; give the path of a file that"):
         load_gestures(path)
     save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(CheckpointError, match="holds no gesture model .*'none'.*'cyberhost-gestures-1'"):
+    with pytest.raises(CheckpointError, match=r"holds no gesture model .*'none'.*'cyberhost-gestures-1'"):
         load_gestures(path)
     save_gestures(path, GestureModel(recipe().model), training={})
     whole = path.read_bytes()
     path.write_bytes(whole[:1000])
-    with pytest.raises(CheckpointError, match="cannot be read as safetensors .*; it is truncated"):
+    with pytest.raises(CheckpointError, match=r"cannot be read as safetensors .*; it is truncated"):
         load_gestures(path)
     metadata = {"format": "cyberhost-gestures-1", "config": recipe().model.to_json(), "training": "{}"}
     save_file({"mean_D": torch.zeros(134)}, path, metadata)

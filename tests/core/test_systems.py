@@ -10,6 +10,7 @@ import torch
 from cyberhost_core.backbone.region_attention import RegionAttentionConfig
 from cyberhost_core.backbone.unet import sites
 from cyberhost_core.errors import ConfigError
+from cyberhost_core.systems import named
 from cyberhost_core.systems.cyberhost import ABLATIONS, SYSTEMS, ram_at, tiny
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.spec import SystemSpec
@@ -115,9 +116,9 @@ def test_sites_are_those_at_which_a_system_builds_its_layers() -> None:
         assert built == {site.name for site in sites(spec.unet)}
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", named.SYSTEMS)
 def test_a_spec_survives_json(name: str) -> None:
-    spec = SYSTEMS[name]()
+    spec = named.SYSTEMS[name]()
     assert SystemSpec.parse(spec.to_json()) == spec
 
 

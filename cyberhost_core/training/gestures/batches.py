@@ -94,24 +94,24 @@ class GestureBatchMaker(Dataset[GestureBatch]):
         start = 0 if not before else int(rng.integers(before, max(before, len(clip) - frames) + 1))
         start = min(start, len(clip) - 1)
         shown = clip.parameters[start : start + frames]
-        led = clip.parameters[max(0, start - before) : start + frames]
-        count, lead = len(shown), len(led) - len(shown)
-        written_FD = self.model.standardized(self.model.form.write(led))
+        # Written as a whole and then cut: a part alone could choose other signs for its quaternions.
+        written_FD = self.model.standardized(self.model.form.write(clip.parameters))
+        lead = slice(max(0, start - before), start)
         sampling = self.sampling
         told = rng.random(2) >= sampling.drop_amplitude
         heard = torch.from_numpy(clip.audio_FD[start : start + frames].astype(np.float32))
         if rng.random() < sampling.drop_audio:
             heard = torch.zeros_like(heard)
-        mask = torch.from_numpy(led.valid_FH.astype(np.float32))
+        mask = torch.from_numpy(clip.parameters.valid_FH.astype(np.float32))
         return {
-            "motion": _padded(written_FD[lead:], frames),
-            "before": _padded(written_FD[:lead].flip(0), before).flip(0),
+            "motion": _padded(written_FD[start : start + frames], frames),
+            "before": _padded(written_FD[lead].flip(0), before).flip(0),
             "audio": _padded(heard, frames),
-            "mask": _padded(mask[lead:], frames),
-            "before_mask": _padded(mask[:lead].flip(0), before).flip(0),
+            "mask": _padded(mask[start : start + frames], frames),
+            "before_mask": _padded(mask[lead].flip(0), before).flip(0),
             "style": torch.tensor(self._style(clip.style)),
             "amplitude": torch.from_numpy(np.where(told, wrist_amplitude(shown), np.nan)).float(),
-            "offset": _padded(self._offset(shown.offset_FD, rng, frames=count), frames),
+            "offset": _padded(self._offset(shown.offset_FD, rng, frames=len(shown)), frames),
         }
 
     def _offset(self, offset_FD: np.ndarray, rng: np.random.Generator, *, frames: int) -> Tensor:
