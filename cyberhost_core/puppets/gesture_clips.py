@@ -1,4 +1,4 @@
-"""Puppets' hands and what they hear, without drawing them: the training and bench data of EMO2's stage 1.
+"""Puppets' hands and what they hear, without drawing them: what the tiny stage 1 of EMO2 learns from.
 
 number -> voice, sentences, performance, identity --geometry--> HandParameters with the body's place
        -> sound --speech encoder--> features at the motion's rate
@@ -31,7 +31,7 @@ from .mouth import mouth_shape
 from .performance import BodyMotion, Performance, body_motion, random_performance
 from .prosody import prosody
 from .speech import Utterance, synthesize
-from .split import HELD_OUT_IDENTITIES, TRAIN_IDENTITIES, Split
+from .split import TRAIN_IDENTITIES
 from .world import FPS, HEIGHT, WIDTH
 
 SHORTEST_SECS, LONGEST_SECS = 2.4, 22.0  # of speech: from less than one sequence to several
@@ -40,13 +40,13 @@ _RIGHT_SHOULDER, _LEFT_SHOULDER = 2, 5  # OpenPose
 Say = Callable[[int, int], None]  # (done, total)
 
 
-def puppet_utterance(number: int, *, split: Split) -> Utterance:
-    """Speak for clip `number`; lengths are rolled evenly between SHORTEST_SECS and LONGEST_SECS.
+def puppet_utterance(number: int) -> Utterance:
+    """Speak for clip `number` with a voice to train on, evenly between SHORTEST_SECS and LONGEST_SECS.
 
     Raises:   MissingExtraError: espeak-ng is not installed
     """
     rng = np.random.default_rng([number, 0x6E57])
-    return synthesize(number, split=split, least_secs=float(rng.uniform(SHORTEST_SECS, LONGEST_SECS)))
+    return synthesize(number, split="train", least_secs=float(rng.uniform(SHORTEST_SECS, LONGEST_SECS)))
 
 
 def puppet_hands(
@@ -80,28 +80,25 @@ def resting_offset(identity: Identity) -> np.ndarray:
     return _offset(BodyMotion(np.zeros((1, 2)), none, none, none, none, none), identity)
 
 
-def puppet_clip(number: int, *, split: Split, speech: SpeechFeatures) -> GestureClip:
-    """Make clip `number` of one side of the split; the same number gives the same clip."""
-    identities = TRAIN_IDENTITIES if split == "train" else HELD_OUT_IDENTITIES
-    utterance = puppet_utterance(number, split=split)
+def puppet_clip(number: int, *, speech: SpeechFeatures) -> GestureClip:
+    """Make clip `number` to train on; the same number gives the same clip."""
+    utterance = puppet_utterance(number)
     parameters = puppet_hands(
         utterance,
         performance=random_performance(number),
-        identity=random_identity(identities[number % len(identities)]),
+        identity=random_identity(TRAIN_IDENTITIES[number % len(TRAIN_IDENTITIES)]),
     )
     heard = interpolate_to_fps(speech.extract(utterance.wave_T), frames=len(parameters), fps=FPS)
     return GestureClip(parameters=parameters, audio_FD=heard.numpy().astype(np.float16))
 
 
-def prepare_gestures(
-    folder: Path, numbers: Iterable[int], *, split: Split, speech: SpeechFeatures, say: Say
-) -> None:
+def prepare_gestures(folder: Path, numbers: Iterable[int], *, speech: SpeechFeatures, say: Say) -> None:
     """Write clips into a store; those that are there already are kept, so a killed run goes on."""
     wanted = list(numbers)
     names = tuple(f"{number:06d}" for number in wanted)
     for done, (number, name) in enumerate(zip(wanted, names, strict=True), start=1):
         if not has_gesture_clip(folder, name):
-            write_gesture_clip(folder, name, puppet_clip(number, split=split, speech=speech))
+            write_gesture_clip(folder, name, puppet_clip(number, speech=speech))
         say(done, len(wanted))
     write_gesture_index(folder, GestureIndex(fps=float(FPS), audio_dim=speech.size, ids=names))
 

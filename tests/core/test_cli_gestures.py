@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from accelerate.state import AcceleratorState
 
 from cyberhost_core import bundled
 from cyberhost_core.checkpoints.gestures import load_gestures
@@ -45,13 +47,21 @@ def store(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def fresh_accelerate() -> Iterator[None]:
+    """Let one process train at another precision than the tests before and after it."""
+    AcceleratorState._reset_state()
+    yield
+    AcceleratorState._reset_state()
+
+
 @needs_espeak
 def test_prepared_clips_hold_puppets_and_what_they_hear(tmp_path: Path) -> None:
     out = tmp_path / "store"
     assert main(["prepare", "gestures", str(out), "--count", "2", "--quiet"]) == OK
     clips = GestureClips(out)
     assert len(clips) == 2
-    utterance = puppet_utterance(1, split="train")
+    utterance = puppet_utterance(1)
     assert len(clips[1]) == int(np.ceil(len(utterance.wave_T) * 25 / 16000))
     assert clips[1].audio_FD.shape == (len(clips[1]), clips.index.audio_dim)
     assert np.isfinite(clips[1].audio_FD.astype(np.float32)).all()
@@ -80,6 +90,7 @@ def test_hands_without_pictures_are_those_of_the_drawn_puppet() -> None:
     assert resting_offset(identity).shape == (1, 8)
 
 
+@pytest.mark.usefixtures("fresh_accelerate")
 @pytest.mark.parametrize(("joints", "numbers"), [("hands", 134), ("arms", 146)])
 def test_training_writes_a_model_and_goes_on(
     joints: str, numbers: int, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
