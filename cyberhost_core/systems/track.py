@@ -51,17 +51,22 @@ class Track:
     def of(self, frames: range | tuple[int, ...], *, motion: Motion = NO_MOTION) -> Drive:
         """Drive of any frames, in the order given."""
         index = torch.tensor(list(frames))
-        maps, sure = self.maps_FCYX, self.confidence_F2
-        still = isinstance(maps, Tensor) and len(maps) == 1
+        sure = self.confidence_F2
         return Drive(
             audio_BFWD=self.audio_FWD[index.clamp(max=len(self) - 1)][None].float(),
-            maps_BFCYX=(maps if still else maps[index.clamp(max=len(maps) - 1)])[None],
+            maps_BFCYX=self._maps(index)[None],
             clarity_BF4=self.clarity_4.expand(1, len(index), 4),
             confidence_BF2=sure[index.clamp(max=len(sure) - 1)][None],
             motion=motion,
             masks={stage: mask[None, None] for stage, mask in self.masks.items()},
             region_weights=self.region_weights,
         )
+
+    def _maps(self, index_N: Tensor) -> Tensor:
+        maps = self.maps_FCYX
+        if isinstance(maps, Tensor) and len(maps) == 1:
+            return maps
+        return maps[index_N.clamp(max=len(maps) - 1)]
 
 
 def audio_windows(spec: SystemSpec, features_FD: Tensor, *, hearing: str) -> Tensor:

@@ -9,6 +9,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "workflows"
 NEED_NOTHING = (
     "emo2_drivers",
+    "emo2_two_stage",
     "hand_driver_swap",
     "multimodal",
     "one_segment_native",

@@ -1,4 +1,4 @@
-"""A gesture model that has learnt nothing, small and restless: what nodes do with it does not depend on skill."""
+"""A gesture model that has learnt nothing, small and restless: what nodes do with it needs no skill."""
 
 from pathlib import Path
 

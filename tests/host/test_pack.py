@@ -22,6 +22,7 @@ NODE_IDS = {
     "CyberHostFaceBoxMap",
     "CyberHostHandClarity",
     "CyberHostHandDriverSwitch",
+    "CyberHostEMO2Conditions",
     "CyberHostHandMaps",
     "CyberHostHandMotion",
     "CyberHostHandTrackEdit",
