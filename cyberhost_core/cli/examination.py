@@ -150,7 +150,14 @@ def _bundled_files() -> list[Path]:
         for name in ("portraits", "speech", "clips", "hand-tracks")
         for path in sorted((bundled.FOLDER / name).glob("*.*"))
     ]
-    networks = [bundled.POSE_DETECTOR, bundled.FACE_IDENTITY, bundled.POSE_NETWORK, bundled.FACE_NETWORK]
+    networks = [
+        bundled.HANDS_CHECKPOINT,
+        bundled.GESTURES,
+        bundled.POSE_DETECTOR,
+        bundled.FACE_IDENTITY,
+        bundled.POSE_NETWORK,
+        bundled.FACE_NETWORK,
+    ]
     return [bundled.CHECKPOINT, *networks, *folders]
 
 

@@ -1,4 +1,4 @@
-"""EMO2's two stages on a real ComfyUI: equal to the core, driven by any hand driver, one sentence for bad input."""
+"""EMO2's two stages on a real ComfyUI: equal to the core, any hand driver, one sentence for bad input."""
 
 import pytest
 import torch
@@ -109,7 +109,7 @@ def test_hands_of_a_clip_or_a_file_drive_the_second_stage(
             "CyberHostDWPose", image=["components", 0], detector="puppet-pose (bundled)", padding=1.0
         ),
         "hands": node(
-            "CyberHostHandTrackFromVideo", image=["components", 0], pose=["found", 0], fps=25.0, person=-1
+            "CyberHostHandTrackFromVideo", images=["components", 0], pose=["found", 0], fps=25.0, person=-1
         ),
     }
     file = {"hands": node("CyberHostHandTrackFromFile", file="puppet_gesture.json (bundled)")}
