@@ -22,6 +22,8 @@ def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Stand in for an installation that lacks nothing; gives its folder of bundled files."""
     files = {
         "CHECKPOINT": "tiny.safetensors",
+        "HANDS_CHECKPOINT": "tiny-emo2.safetensors",
+        "GESTURES": "tiny-gestures.safetensors",
         "POSE_DETECTOR": "puppet-pose.onnx",
         "FACE_IDENTITY": "puppet-face.onnx",
         "POSE_NETWORK": "puppet-pose.safetensors",
