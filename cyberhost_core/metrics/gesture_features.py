@@ -13,17 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
+from ..checkpoints.small_files import SmallFile
 from ..config import Config
-from ..errors import CheckpointError, ConfigError
+from ..errors import ConfigError
 from ..training.twins.fitting import Fit, Report, fit, silent
 from .gesture_windows import INPUTS, motion_windows
 
-FORMAT = "cyberhost-gesture-features-1"
+_FILE = SmallFile("cyberhost-gesture-features-1", "gesture feature network", "train one on motion")
 _BATCH = 64
 _LEAST_DEVIATION = 0.02  # of a rotation's entries and of fractions of a picture: what never moves stays small
 _STRIDE = 8  # of the three convolutions together
@@ -157,9 +156,7 @@ def motion_features(features: GestureFeatures, motions: Sequence[np.ndarray]) ->
 
 def save_gesture_features(features: GestureFeatures, path: Path) -> None:
     """Write the network with its configuration."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.contiguous() for name, value in features.state_dict().items()}
-    save_file(tensors, path, {"format": FORMAT, "config": features.config.to_json()})
+    _FILE.write(path, features.state_dict(), config=features.config.to_json())
 
 
 def load_gesture_features(path: Path) -> GestureFeatures:
@@ -167,28 +164,6 @@ def load_gesture_features(path: Path) -> GestureFeatures:
 
     Raises:   CheckpointError: no file, of another kind, or damaged
     """
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}; train gesture features, or give the path of a file.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise CheckpointError(
-                    f"{path} holds no gesture features (its format is '{metadata.get('format', 'none')}', "
-                    f"'{FORMAT}' was expected); choose a file that training gesture features made."
-                )
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read as safetensors ({error}); it is truncated or of another kind: train or "
-            "copy it again."
-        ) from error
+    metadata, tensors = _FILE.read(path)
     features = GestureFeatures(GestureFeaturesConfig.parse(metadata["config"]))
-    try:
-        features.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"The weights in {path} do not fit its own configuration; the file is damaged or was edited: "
-            "train or copy it again."
-        ) from error
-    return features.eval().requires_grad_(False)
+    return _FILE.filled(features, tensors, path=path)

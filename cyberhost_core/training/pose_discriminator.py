@@ -7,17 +7,19 @@ as a loss:         one-step estimate of x0     --the same, frozen--> L_pd, whose
 from itertools import pairwise
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
+from ..checkpoints.small_files import SmallFile
 from ..conditions.limb_heatmaps import POSE_CHANNELS, pose_heatmaps
 from ..config import Config
-from ..errors import CheckpointError
 from ..types import Pose
 
-FORMAT = "cyberhost-pose-discriminator-1"
+_FILE = SmallFile(
+    "cyberhost-pose-discriminator-1",
+    "pose discriminator",
+    "make one with 'cyberhost train pose-discriminator'",
+)
 _LEAST = 1e-8  # keeps the root's slope finite where a frame is met exactly
 
 
@@ -90,9 +92,7 @@ def truth(pose: Pose, *, height: int, width: int) -> Tensor:
 
 def save_pose_discriminator(path: Path, model: PoseDiscriminator) -> None:
     """Write a discriminator: weights, and its configuration in the metadata."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, {"format": FORMAT, "config": model.config.to_json()})
+    _FILE.write(path, model.state_dict(), config=model.config.to_json())
 
 
 def load_pose_discriminator(path: Path) -> PoseDiscriminator:
@@ -100,26 +100,9 @@ def load_pose_discriminator(path: Path) -> PoseDiscriminator:
 
     Raises:   CheckpointError: missing, damaged, of another kind
     """
-    make = "make one with 'cyberhost train pose-discriminator'"
-    if not path.is_file():
-        raise CheckpointError(f"There is no pose discriminator {path}; check the path, or {make}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read as safetensors ({error}); {make}.") from error
-    if metadata.get("format") != FORMAT or "config" not in metadata:
-        raise CheckpointError(
-            f"{path} is no pose discriminator (its format is {metadata.get('format')!r}, {FORMAT!r} was "
-            f"expected); {make}."
-        )
+    metadata, tensors = _FILE.read(path)
     model = PoseDiscriminator(PoseDiscriminatorConfig.parse(metadata["config"]))
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise CheckpointError(f"The weights in {path} do not fit its configuration; {make}.") from error
-    return model.eval().requires_grad_(False)
+    return _FILE.filled(model, tensors, path=path)
 
 
 class _Block(nn.Module):

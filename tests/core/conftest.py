@@ -5,7 +5,8 @@ build           spec -> model whose every weight is random, so that no part is s
 clips           spec -> everything that drives some clips, random
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,6 +177,15 @@ def clips() -> Callable[..., Clips]:
         )
 
     return clips
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator() -> Iterator[None]:
+    """Let every test choose its own precision: accelerate keeps the first one of a process."""
+    yield
+    state = sys.modules.get("accelerate.state")
+    if state is not None:
+        state.AcceleratorState._reset_state()
 
 
 def moving_hands(frames: int, *, seed: int) -> HandParameters:

@@ -2,12 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from accelerate.state import AcceleratorState
 
 from cyberhost_core import bundled
 from cyberhost_core.checkpoints.gestures import load_gestures
@@ -47,14 +45,6 @@ def store(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def fresh_accelerate() -> Iterator[None]:
-    """Let one process train at another precision than the tests before and after it."""
-    AcceleratorState._reset_state()
-    yield
-    AcceleratorState._reset_state()
-
-
 @needs_espeak
 def test_prepared_clips_hold_puppets_and_what_they_hear(tmp_path: Path) -> None:
     out = tmp_path / "store"
@@ -90,7 +80,6 @@ def test_hands_without_pictures_are_those_of_the_drawn_puppet() -> None:
     assert resting_offset(identity).shape == (1, 8)
 
 
-@pytest.mark.usefixtures("fresh_accelerate")
 @pytest.mark.parametrize(("joints", "numbers"), [("hands", 134), ("arms", 146)])
 def test_training_writes_a_model_and_goes_on(
     joints: str, numbers: int, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture

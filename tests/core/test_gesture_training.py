@@ -303,7 +303,7 @@ def test_a_model_comes_back_from_its_file_and_from_eight_bits_nearly(tmp_path: P
 
 def test_files_that_hold_no_gesture_model_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    with pytest.raises(CheckpointError, match=r"There is no file .*; give the path of a file that"):
+    with pytest.raises(CheckpointError, match=r"There is no gesture model at .*; check the path, or"):
         load_gestures(path)
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match=r"holds no gesture model .*'none'.*'cyberhost-gestures-1'"):

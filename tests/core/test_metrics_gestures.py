@@ -488,10 +488,10 @@ def test_files_that_hold_no_features_are_refused(features, tmp_path: Path) -> No
     from safetensors.numpy import save_file
 
     path = tmp_path / "features.safetensors"
-    with pytest.raises(CheckpointError, match="no file"):
+    with pytest.raises(CheckpointError, match="There is no gesture feature network"):
         load_gesture_features(path)
     save_file({"x": np.zeros(1)}, path)
-    with pytest.raises(CheckpointError, match="holds no gesture features"):
+    with pytest.raises(CheckpointError, match="holds no gesture feature network"):
         load_gesture_features(path)
     save_gesture_features(features, path)
     path.write_bytes(path.read_bytes()[:-100])

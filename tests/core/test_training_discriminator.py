@@ -114,7 +114,7 @@ def test_it_comes_back_from_its_file_and_other_files_are_refused(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"a": x}, tmp_path / "other.safetensors", {"format": "cyberhost-1"})
-    with pytest.raises(CheckpointError, match=r"is no pose discriminator.*'cyberhost-1'"):
+    with pytest.raises(CheckpointError, match=r"holds no pose discriminator.*'cyberhost-1'"):
         load_pose_discriminator(tmp_path / "other.safetensors")
 
 

@@ -1,4 +1,4 @@
-"""What the core alone makes of the same picture, voice and track as the prompts in public_prompts."""
+"""What the core alone makes of the same picture, voice and track as the prompts of the host tests."""
 
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from cyberhost_core.media.images import read_image
 from cyberhost_core.perception.face_identity import FaceIdentity
 from cyberhost_core.perception.hearing import hear, load_hearing
 from cyberhost_core.perception.pose import PoseDetector
+from cyberhost_core.pipeline import GenerateOptions, Talker, sampling_options
 from cyberhost_core.systems.encoders import Reference
 from cyberhost_core.systems.long_video import sample_video
 from cyberhost_core.systems.sampling import SamplingOptions
@@ -27,6 +28,18 @@ from .public_prompts import SEED, STEPS
 
 VOICE = bundled.FOLDER / "speech" / "train_08.ogg"
 PICTURE = bundled.FOLDER / "portraits" / "puppet_0.png"
+
+
+def talking(path: Path, options: GenerateOptions) -> Tensor:
+    """Latents of half a second by the core's own pipeline, see prompts.segment."""
+    talker = Talker(load_checkpoint(path), pose_detector_path=bundled.POSE_NETWORK)
+    reference, pose = talker.reference(read_image(PICTURE))
+    track = talker.track(_cut(seconds=0.48), pose, options)
+    chosen = sampling_options(talker.checkpoint, options)
+    pieces = sample_video(
+        talker.checkpoint.model, reference, track, chosen, on_step=lambda _done, _steps: None
+    )
+    return torch.cat(list(pieces))
 
 
 @cache
@@ -75,14 +88,19 @@ def _autoencoder(checkpoint_path: Path) -> AutoencoderKL:
     return model.eval()
 
 
-def _heard(checkpoint: Checkpoint, *, seconds: float, fps: float) -> Tensor:
+def _cut(*, seconds: float) -> Sound:
+    """The voice from its first second on."""
     sound = read_sound(VOICE)
     first = sound.rate_hz
-    cut = Sound(
+    return Sound(
         wave_CT=sound.wave_CT[:, first : first + round(seconds * sound.rate_hz)],
         rate_hz=sound.rate_hz,
         name="cut",
     )
+
+
+def _heard(checkpoint: Checkpoint, *, seconds: float, fps: float) -> Tensor:
+    cut = _cut(seconds=seconds)
     audio = checkpoint.spec.audio
     assert audio is not None and checkpoint.audio_encoder is not None
     ears = load_hearing(audio.hearing, *checkpoint.audio_encoder)

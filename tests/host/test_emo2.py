@@ -4,13 +4,10 @@ import pytest
 import torch
 
 from cyberhost_core import bundled
-from cyberhost_core.checkpoints.file import load_checkpoint
 from cyberhost_core.driving import Driving
-from cyberhost_core.media.audio import Sound, read_sound
-from cyberhost_core.media.images import read_image
-from cyberhost_core.pipeline import GenerateOptions, Talker, sampling_options
-from cyberhost_core.systems.long_video import sample_video
+from cyberhost_core.pipeline import GenerateOptions
 
+from .core_runs import talking
 from .latents import latents
 from .prompts import TINY, TINY_HANDS, Prompt, complaint, node, portrait, segment
 from .server import Client
@@ -74,25 +71,8 @@ def ours(host: Client) -> torch.Tensor:
 
 def test_both_stages_equal_the_cores_own_pipeline(ours: torch.Tensor) -> None:
     """The host keeps speech features in half precision, which moves the hands by a hair."""
-    sound = read_sound(bundled.FOLDER / "speech" / "train_08.ogg")
-    start = sound.rate_hz
-    cut = Sound(
-        wave_CT=sound.wave_CT[:, start : start + round(0.48 * start)], rate_hz=sound.rate_hz, name="cut"
-    )
     options = GenerateOptions(steps=STEPS, seed=SEED, sampler="ddim", driving=Driving(amplitude=(1.0, 1.0)))
-    talker = Talker(load_checkpoint(bundled.HANDS_CHECKPOINT), pose_detector_path=bundled.POSE_NETWORK)
-    reference, pose = talker.reference(read_image(bundled.FOLDER / "portraits" / "puppet_0.png"))
-    expected = torch.cat(
-        list(
-            sample_video(
-                talker.checkpoint.model,
-                reference,
-                talker.track(cut, pose, options),
-                sampling_options(talker.checkpoint, options),
-                on_step=lambda _done, _steps: None,
-            )
-        )
-    )
+    expected = talking(bundled.HANDS_CHECKPOINT, options)
     assert ours.shape == expected.shape == (12, 16, 16, 12)
     assert float(expected.std()) > 0.5
     torch.testing.assert_close(ours, expected, atol=0.05, rtol=0)
