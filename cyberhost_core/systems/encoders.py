@@ -259,7 +259,7 @@ class Encoders(nn.Module):
             image_BRD=image_BRD,
             masks={stage: _per_row(mask, frames) for stage, mask in drive.masks.items()},
             region_weights=drive.region_weights,
-            map_NCHW=map_NCHW + direct + self._sureness(drive),
+            map_NCHW=map_NCHW + direct + self._sureness(drive, like=map_NCHW),
             time_NE=clarity(drive.clarity_BF4.flatten(0, 1)) if clarity else map_NCHW.new_zeros(1),
             taps=taps or Taps(),
         )
@@ -289,11 +289,9 @@ class Encoders(nn.Module):
         height, width = (side // stride for side in drive.maps_BFCYX.shape[-2:])
         return drive.maps_BFCYX.new_zeros(rows, self.spec.unet.channels[0], height, width)
 
-    def _sureness(self, drive: Drive) -> Tensor:
+    def _sureness(self, drive: Drive, *, like: Tensor) -> Tensor:
         embedding = self.confidence_embedding
-        return (
-            embedding(drive.confidence_BF2.flatten(0, 1)) if embedding else drive.confidence_BF2.new_zeros(1)
-        )
+        return embedding(drive.confidence_BF2.flatten(0, 1)) if embedding else like.new_zeros(1)
 
     def _direct(self, reference: Reference, reference_rows: Sequence[bool], frames: int) -> Tensor:
         if self.reference_input is None:

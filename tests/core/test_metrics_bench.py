@@ -91,9 +91,10 @@ class PerfectTalker:
         **_on_step: Callable[[int, int], None],
     ) -> Iterator[np.ndarray]:
         seed = self.pose_detector._people[reference.tobytes()]
-        assert options.movement and options.hand_clarity is not None
+        movement = options.driving.movement
+        assert movement and options.hand_clarity is not None
         take = takes.Take(
-            seed=options.seed, frames=len(track), movement=options.movement, hand_clarity=options.hand_clarity
+            seed=options.seed, frames=len(track), movement=movement, hand_clarity=options.hand_clarity
         )
         yield self.play(reference, seed, take)
 
