@@ -12,7 +12,6 @@ from dataclasses import replace
 from itertools import count
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from ..conditions.hand_track import HandTrack
 from ..errors import PoseError
@@ -104,7 +103,9 @@ def hand_length_px(points_FKC: np.ndarray, seen_FK: np.ndarray) -> float:
     true_B = np.linalg.norm(rest[end] - rest[start], axis=-1)
     looks_FB = np.linalg.norm(points_FKC[:, end, :2] - points_FKC[:, start, :2], axis=-1) / true_B
     looks_FB = np.where(seen_FK[:, start] & seen_FK[:, end], looks_FB, 0.0)
-    steady_FB = uniform_filter1d(looks_FB, _LENGTH_FRAMES, axis=0, mode="nearest")
+    around = (_LENGTH_FRAMES // 2, (_LENGTH_FRAMES - 1) // 2)
+    padded_FB = np.pad(looks_FB, (around, (0, 0)), mode="edge")
+    steady_FB = np.lib.stride_tricks.sliding_window_view(padded_FB, _LENGTH_FRAMES, axis=0).mean(axis=-1)
     longest_F = np.sort(steady_FB, axis=1)[:, -3]  # the third longest, lest one misplaced point decides
     return max(float(np.percentile(longest_F, _FULLY_SEEN)), 1.0)
 
