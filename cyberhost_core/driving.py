@@ -108,19 +108,13 @@ def _spoken(
             f"A video of {fps:g} frames per second was asked for, but hands are made from the voice at "
             f"{model.fps:g}; ask for that rate, or give a hand track."
         )
-    usual = model.typical_amplitude_H.tolist()
-    left, right = (
-        (None, None)
-        if driving.amplitude is None
-        else (wanted * typical for wanted, typical in zip(driving.amplitude, usual, strict=True))
-    )
     return generate_motion(
         model,
         audio_FD=audio_FD,
         frames=len(audio_FD),
         seed=seed,
         style=driving.style,
-        amplitudes=(left, right),
+        amplitudes=(None, None) if driving.amplitude is None else model.amplitudes(driving.amplitude),
         offset_FD=body_offset(portrait),
         sizes_frac=hand_sizes(portrait),
         progress=tell,

@@ -3,7 +3,6 @@
 AudioTrack --at the model's rate--> generate_motion --at the video's rate--> HandTrack
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,17 +91,13 @@ def _motion(network: Any, audio: AudioTrack, *, person: Pose | None, wanted: Wan
     told: dict[str, Any] = {}
     if person is not None:
         told = {"offset_FD": body_offset(person), "sizes_frac": hand_sizes(person)}
-    typical = network.typical_amplitude_H.tolist()  # NaN for a hand that the training never saw
     return generate_motion(
         network,
         audio_FD=audio_FD,
         frames=len(audio_FD),
         seed=wanted.seed,
         style=wanted.style,
-        amplitudes=tuple(
-            factor * usual if math.isfinite(usual) else None
-            for factor, usual in zip(wanted.amplitudes, typical, strict=True)
-        ),
+        amplitudes=network.amplitudes(wanted.amplitudes),
         image_D=_picture(wanted.picture, width=network.config.transformer.image_dim),
         steps=wanted.steps,
         progress=counted_steps(),

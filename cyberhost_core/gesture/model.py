@@ -3,6 +3,8 @@
 motion --form--> vectors --mean, deviation--> what the transformer sees and predicts
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -69,6 +71,17 @@ class GestureModel(nn.Module):
     def vectors(self, standardized_FD: Tensor) -> np.ndarray:
         """Undo standardized: (F, vector) float32 in the model's form."""
         return (standardized_FD * self.deviation_D + self.mean_D).float().cpu().numpy()
+
+    def amplitudes(self, factors: tuple[float, float]) -> tuple[float | None, float | None]:
+        """Turn factors of what was usual in training, left and right, into what generate_motion is asked for.
+
+        None, and so the model's own choice, for a hand that the training never saw.
+        """
+        left, right = (
+            factor * usual if math.isfinite(usual) else None
+            for factor, usual in zip(factors, self.typical_amplitude_H.tolist(), strict=True)
+        )
+        return left, right
 
     def set_statistics(
         self, *, mean_D: np.ndarray, deviation_D: np.ndarray, amplitudes_NH: np.ndarray

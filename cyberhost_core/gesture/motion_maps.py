@@ -10,12 +10,11 @@ from ..types import Pose
 from .hand_maps import draw_hand_maps
 from .keypoint_maps import draw_keypoint_maps
 from .parameters import HandParameters
-from .surface import Surfaces
 
 HAND_CHANNELS, KEYPOINT_CHANNELS = slice(0, 3), slice(3, 6)
 
 
-def draw_motion_maps(hands: HandParameters, limbs: Pose, *, surfaces: Surfaces | None = None) -> torch.Tensor:
+def draw_motion_maps(hands: HandParameters, limbs: Pose) -> torch.Tensor:
     """Draw hands and limbs of the same frames; what no frame shows stays black.
 
     Shapes:   result (F, 6, H, W) float32, H x W the canvas of limbs
@@ -26,7 +25,7 @@ def draw_motion_maps(hands: HandParameters, limbs: Pose, *, surfaces: Surfaces |
     keypoint_maps = draw_keypoint_maps(limbs)
     if not hands.valid_FH.any():
         return torch.cat([torch.zeros_like(keypoint_maps), keypoint_maps], dim=1)
-    hand_maps = draw_hand_maps(hands, height=limbs.height, width=limbs.width, surfaces=surfaces)
+    hand_maps = draw_hand_maps(hands, height=limbs.height, width=limbs.width)
     return torch.cat([hand_maps, keypoint_maps], dim=1)
 
 
@@ -36,12 +35,12 @@ class MotionMaps:
     Indexing with frame numbers (N,) gives their maps (N, 6, H, W).
     """
 
-    def __init__(self, hands: HandParameters, limbs: Pose, *, surfaces: Surfaces | None = None) -> None:
-        self.hands, self.limbs, self.surfaces = hands, limbs, surfaces
+    def __init__(self, hands: HandParameters, limbs: Pose) -> None:
+        self.hands, self.limbs = hands, limbs
 
     def __len__(self) -> int:
         return len(self.hands)
 
     def __getitem__(self, index_N: torch.Tensor) -> torch.Tensor:
         frames = index_N.numpy()
-        return draw_motion_maps(self.hands[frames], self.limbs[frames], surfaces=self.surfaces)
+        return draw_motion_maps(self.hands[frames], self.limbs[frames])

@@ -276,3 +276,11 @@ def test_hands_do_not_jump_where_sequences_join(heard: Callable) -> None:
     cut = np.concatenate([motions[0].vectors_FD[:length], motions[1].vectors_FD[length:]])
     control = HandParameters(cut, motions[0].valid_FH, fps=25.0, source="control")
     assert steps_between_frames(control)[length - 1] > bound
+
+
+def test_factors_of_the_usual_amplitude_leave_an_unseen_hand_to_the_model() -> None:
+    model = small_model()
+    model.typical_amplitude_H.copy_(torch.tensor([0.06, math.nan]))
+    left, right = model.amplitudes((1.5, 1.0))
+    assert left == pytest.approx(0.09)
+    assert right is None

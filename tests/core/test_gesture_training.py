@@ -26,7 +26,7 @@ from cyberhost_core.gesture.sampling import generate_motion
 from cyberhost_core.gesture.transformer import GestureConfig
 from cyberhost_core.training.gestures.batches import GestureBatch, GestureBatchMaker, GestureSampling
 from cyberhost_core.training.gestures.learner import GestureLearner, GestureLoss
-from cyberhost_core.training.gestures.recipes import GestureRecipe, paper_gestures
+from cyberhost_core.training.gestures.recipes import GESTURE_RECIPES, GestureRecipe, paper_gestures
 from cyberhost_core.training.gestures.run import gesture_recipe, gesture_trainer
 from cyberhost_core.training.loop import LoopConfig
 
@@ -328,3 +328,11 @@ def test_recipes_fit_the_store_and_the_paper(store: Callable) -> None:
     assert json.loads(tiny.to_json())["model"]["form"] == "arms"
     with pytest.raises(ConfigError, match="no gesture recipe 'huge'; choose one of: tiny, emo2"):
         gesture_recipe("huge", store(clip()), form="hands")
+
+
+def test_the_papers_run_is_that_of_section_4_1() -> None:
+    recipe = GESTURE_RECIPES["emo2"](audio_dim=10752, form="hands")
+    sizes = recipe.model.transformer
+    assert (sizes.blocks, sizes.width, sizes.vector) == (24, 512, 134)
+    assert (sizes.frames, sizes.frames_before) == (300, 12)
+    assert (recipe.sampling.spans, recipe.loop.steps) == (8, 400_000), "batch size of 8 for 400k steps"
