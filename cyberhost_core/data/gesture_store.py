@@ -122,6 +122,11 @@ class GestureClips:
             raise StoreError(
                 f"The gesture clip {path} cannot be read ({error}); prepare the data again."
             ) from error
+        if not {"fps", "style"} <= metadata.keys():
+            raise StoreError(
+                f"The gesture clip {path} does not say its frame rate and style, as every clip should; "
+                "prepare the data again."
+            )
         audio_FD = arrays.pop("audio_FD")
         if audio_FD.ndim != 2 or audio_FD.shape[1] != self.index.audio_dim:
             raise StoreError(

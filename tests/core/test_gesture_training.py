@@ -115,6 +115,9 @@ def test_what_is_wrong_with_a_store_is_said(store: Callable, tmp_path: Path) -> 
     with pytest.raises(StoreError, match=r"features of shape \[60, 7\], but 5 per frame were expected"):
         other[0]
     path = other.folder / "clips" / "000.safetensors"
+    save_file(load_file(path), path)  # without what its metadata said
+    with pytest.raises(StoreError, match=r"does not say its frame rate and style.*; prepare the data again"):
+        other[0]
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(StoreError, match=r"000\.safetensors cannot be read .*; prepare the data again"):
         other[0]
