@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from .bridge.api import io, schema
-from .person import LARGEST
-from .rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
-from .track_length import HOLD, frames_input, when_short_input
+from .helpers.person import LARGEST
+from .helpers.rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
+from .helpers.track_length import HOLD, frames_input, when_short_input
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..cyberhost_core.conditions.hand_track import HandTrack
+    from ..cyberhost_core.hands.track import HandTrack
 
 
 class AlignHands(io.ComfyNode):
@@ -89,11 +89,11 @@ class AlignHands(io.ComfyNode):
         offset_y: float = 0.0,
         when_short: str = HOLD,
     ) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
-        from .hand_track_player import player
-        from .hand_tracking import aligned, overlay
-        from .images import one_picture
-        from .poses import pose_on
+        from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
+        from .helpers.images import one_picture
+        from .helpers.poses import pose_on
+        from .helpers.track_player import player
+        from .helpers.tracks import aligned, overlay
 
         picture = one_picture(image, what="the reference")
         track = aligned(

@@ -1,7 +1,7 @@
 """The voice as the system hears it: features of wav2vec2 or Whisper, one row per video frame."""
 
 from .bridge.api import io, schema
-from .rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
+from .helpers.rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
 
 
 class AudioFeatures(io.ComfyNode):
@@ -60,7 +60,7 @@ class AudioFeatures(io.ComfyNode):
 
     @classmethod
     def execute(cls, *, fps, audio=None, audio_encoder=None, encoded=None) -> io.NodeOutput:
-        from .hearing import hear
+        from .helpers.hearing import hear
 
         track = hear(audio, encoder=audio_encoder, encoded=encoded, fps=usable_fps(fps))
         return io.NodeOutput(track, len(track.features_FD), track.fps)

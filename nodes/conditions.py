@@ -7,7 +7,7 @@ from .bridge.api import RARELY_TOUCHED, io, schema
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .types import AudioTrack, Clarity, Parts, ReferenceBank
+    from .helpers.types import AudioTrack, Clarity, Parts, ReferenceBank
 
 
 class Conditions(io.ComfyNode):

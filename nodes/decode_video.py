@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .bridge.api import io, schema, ui
-from .rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
+from .helpers.rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
 
 
 class DecodeVideo(io.ComfyNode):
@@ -61,7 +61,7 @@ class DecodeVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         from .bridge.files import in_temp
         from .bridge.video import video_from_file
-        from .decoding import decode_to_file, usable_latents
+        from .helpers.decoding import decode_to_file, usable_latents
 
         latents = usable_latents(latent)
         file = in_temp(filename_prefix, ".mp4")

@@ -91,7 +91,7 @@ class DWPoseDetector(io.ComfyNode):
         person_detector: str = WHOLE_PICTURE,
     ) -> io.NodeOutput:
         from .bridge.running import say_what_runs
-        from .detection import detect, keypoints_of, overlays
+        from .helpers.detection import detect, keypoints_of, overlays
 
         found = detect(
             image,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .bridge.api import io, schema
 
 if TYPE_CHECKING:
-    from .types import AudioTrack, HandMaps, Parts, ReferenceBank
+    from .helpers.types import AudioTrack, HandMaps, Parts, ReferenceBank
 
 
 class EMO2Conditions(io.ComfyNode):
@@ -72,7 +72,7 @@ class EMO2Conditions(io.ComfyNode):
         import torch
 
         from ..cyberhost_core.errors import ConfigError
-        from ..cyberhost_core.gesture.hand_confidence import wanted_confidence
+        from ..cyberhost_core.hands.confidence import wanted_confidence
         from .bridge.notice import notice_in_vain
         from .bridge.passes import Told, make_passes
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .bridge.api import io, schema
-from .person import LARGEST, person_input
+from .helpers.person import LARGEST, person_input
 
 
 class FaceBoxMap(io.ComfyNode):
@@ -29,8 +29,8 @@ class FaceBoxMap(io.ComfyNode):
 
     @classmethod
     def execute(cls, *, pose: list[dict[str, Any]], person: int = LARGEST) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.face_masks import face_box_map
-        from .images import image_from_maps
-        from .poses import pose_of
+        from ..cyberhost_core.controls.face_masks import face_box_map
+        from .helpers.images import image_from_maps
+        from .helpers.poses import pose_of
 
         return io.NodeOutput(image_from_maps(face_box_map(pose_of(pose, person)[:1])))

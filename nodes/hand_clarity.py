@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from .bridge.api import io, schema
-from .person import LARGEST, person_input
+from .helpers.person import LARGEST, person_input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,11 +41,11 @@ class HandClarity(io.ComfyNode):
 
     @classmethod
     def execute(cls, *, image: "Tensor", pose: list[dict[str, Any]], person: int = LARGEST) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.hand_clarity import hand_clarity
-        from .clarity import plot, require_hand, shown_clarity
-        from .images import frames_from_image
-        from .poses import pose_on
-        from .types import Clarity
+        from ..cyberhost_core.controls.hand_clarity import hand_clarity
+        from .helpers.clarity_pictures import plot, require_hand, shown_clarity
+        from .helpers.images import frames_from_image
+        from .helpers.poses import pose_on
+        from .helpers.types import Clarity
 
         frames = frames_from_image(image)
         scores_F4 = hand_clarity(frames, require_hand(pose_on(frames, pose, person=person)))

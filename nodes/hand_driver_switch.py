@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .bridge.api import io, schema
 
 if TYPE_CHECKING:
-    from ..cyberhost_core.conditions.hand_track import HandTrack
+    from ..cyberhost_core.hands.track import HandTrack
 
 DRIVERS = {
     "audio": "EMO2 Hand Motion",

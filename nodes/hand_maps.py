@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 from .bridge.api import RARELY_TOUCHED, io, schema
 from .bridge.mano_files import OWN, hand_shape_path, hand_shapes
 from .bridge.models import file_state
-from .track_length import HOLD, brought_to, fps_input, frames_input, when_short_input
+from .helpers.track_length import HOLD, brought_to, fps_input, frames_input, when_short_input
 
 if TYPE_CHECKING:
-    from ..cyberhost_core.conditions.hand_track import HandTrack
+    from ..cyberhost_core.hands.track import HandTrack
 
 _SIDE = {"default": 512, "min": 16, "max": 4096, "step": 1}
 
@@ -96,7 +96,7 @@ class RenderHandMaps(io.ComfyNode):
         right_hand: str = OWN,
     ) -> io.NodeOutput:
         from .bridge.mano_files import surfaces_of
-        from .hand_rendering import fitted, rendered
+        from .helpers.hand_pictures import fitted, rendered
 
         surfaces = surfaces_of(left_hand, right_hand)
         track = brought_to(cls, fitted(hand_track), fps=fps, frames=frames, when_short=when_short)

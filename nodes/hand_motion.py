@@ -7,7 +7,7 @@ from .bridge.gesture_models import gesture_model_path, gesture_models
 from .bridge.models import file_state
 
 if TYPE_CHECKING:
-    from .types import AudioTrack
+    from .helpers.types import AudioTrack
 
 STYLES = ["speaking", "singing", "dance"]
 
@@ -122,10 +122,10 @@ class HandMotion(io.ComfyNode):
         clip_vision_output: Any = None,
         steps: int = 0,
     ) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
+        from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
         from .bridge.notice import notice
-        from .gesturing import Wanted, gestures
-        from .hand_track_player import player
+        from .helpers.hand_motion import Wanted, gestures
+        from .helpers.track_player import player
 
         wanted = Wanted(
             seed=seed,

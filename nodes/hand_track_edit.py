@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from .bridge.api import io, schema
-from .track_length import HOLD, frames_input, when_short_input
+from .helpers.track_length import HOLD, frames_input, when_short_input
 
 if TYPE_CHECKING:
-    from ..cyberhost_core.conditions.hand_track import HandTrack
+    from ..cyberhost_core.hands.track import HandTrack
 
 
 class HandTrackEdit(io.ComfyNode):
@@ -77,10 +77,10 @@ class HandTrackEdit(io.ComfyNode):
         frames: int = 0,
         when_short: str = HOLD,
     ) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
-        from ..cyberhost_core.gesture.track_length import between_secs, lasting
-        from ..cyberhost_core.gesture.track_operations import at_speed, mirrored, with_amplitude
-        from .hand_track_player import player
+        from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
+        from ..cyberhost_core.hands.track_length import between_secs, lasting
+        from ..cyberhost_core.hands.track_operations import at_speed, mirrored, with_amplitude
+        from .helpers.track_player import player
 
         track = between_secs(hand_track, start, end)
         track = mirrored(track) if mirror else track

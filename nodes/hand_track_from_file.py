@@ -49,9 +49,9 @@ class HandTrackFromFile(io.ComfyNode):
 
     @classmethod
     def execute(cls, *, file: str) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.hand_track import load_hand_track
-        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
-        from .hand_track_player import player
+        from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
+        from ..cyberhost_core.hands.track import load_hand_track
+        from .helpers.track_player import player
 
         track = load_hand_track(hand_track_path(file))
         return io.NodeOutput(track, keypoints_from_pose(track.pose), ui=player(track))

@@ -3,9 +3,9 @@
 from typing import Any
 
 from .bridge.api import io, schema
-from .person import LARGEST, person_input
-from .rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
-from .track_length import HOLD, frames_input, when_short_input
+from .helpers.person import LARGEST, person_input
+from .helpers.rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
+from .helpers.track_length import HOLD, frames_input, when_short_input
 
 EASINGS = ["smooth", "even", "hold"]
 
@@ -89,10 +89,10 @@ class HandTrackFromKeyframes(io.ComfyNode):
         when_short: str = HOLD,
         person: int = LARGEST,
     ) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
-        from ..cyberhost_core.gesture.track_length import lasting
-        from .hand_track_player import player
-        from .hand_tracking import track_from_keyframes
+        from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
+        from ..cyberhost_core.hands.track_length import lasting
+        from .helpers.track_player import player
+        from .helpers.tracks import track_from_keyframes
 
         track = track_from_keyframes(
             pose, person=person, which=poses, times=times, easing=easing, fps=usable_fps(fps)

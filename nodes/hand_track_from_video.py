@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from .bridge.api import io, schema
-from .person import LARGEST, person_input
-from .rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
+from .helpers.person import LARGEST, person_input
+from .helpers.rate import HIGHEST_FPS, LOWEST_FPS, usable_fps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,9 +49,9 @@ class HandTrackFromVideo(io.ComfyNode):
     def execute(
         cls, *, images: "Tensor", pose: list[dict[str, Any]], fps: float, person: int = LARGEST
     ) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
-        from .hand_track_player import player
-        from .hand_tracking import track_of_video
+        from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
+        from .helpers.track_player import player
+        from .helpers.tracks import track_of_video
 
         track = track_of_video(images, pose, fps=usable_fps(fps), person=person)
         return io.NodeOutput(track, keypoints_from_pose(track.pose), ui=player(track))

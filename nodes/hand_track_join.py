@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .bridge.api import io, schema
 
 if TYPE_CHECKING:
-    from ..cyberhost_core.conditions.hand_track import HandTrack
+    from ..cyberhost_core.hands.track import HandTrack
 
 IN_TURN, AT_ONCE = "one after the other", "blend"
 
@@ -70,10 +70,10 @@ class HandTrackJoin(io.ComfyNode):
     def execute(
         cls, *, first: "HandTrack", second: "HandTrack", how: str, fade: float = 0.2, weight: float = 0.5
     ) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.hand_track import at_fps
-        from ..cyberhost_core.conditions.pose_keypoint import keypoints_from_pose
-        from ..cyberhost_core.gesture.track_operations import blended, concatenated
-        from .hand_track_player import player
+        from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
+        from ..cyberhost_core.hands.track import at_fps
+        from ..cyberhost_core.hands.track_operations import blended, concatenated
+        from .helpers.track_player import player
 
         following = second if second.fps == first.fps else at_fps(second, first.fps)
         if how == AT_ONCE:

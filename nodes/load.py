@@ -1,7 +1,7 @@
 """Load one checkpoint: the denoiser as a native MODEL, everything else beside it."""
 
-from .bridge import folders
 from .bridge.api import io, schema
+from .bridge.checkpoint_files import checkpoint_path, checkpoints
 
 
 class LoadCyberHost(io.ComfyNode):
@@ -29,7 +29,7 @@ class LoadCyberHost(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "checkpoint",
-                    options=folders.checkpoints(),
+                    options=checkpoints(),
                     tooltip="A .safetensors file in models/cyberhost, or the bundled puppets.",
                 ),
             ],
@@ -57,14 +57,14 @@ class LoadCyberHost(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str) -> tuple[str, int, int]:
-        stat = folders.checkpoint_path(checkpoint).stat()
+        stat = checkpoint_path(checkpoint).stat()
         return checkpoint, stat.st_mtime_ns, stat.st_size
 
     @classmethod
     def execute(cls, checkpoint: str) -> io.NodeOutput:
         from .bridge.loading import load
 
-        loaded = load(folders.checkpoint_path(checkpoint))
+        loaded = load(checkpoint_path(checkpoint))
         spec = loaded.parts.spec
         return io.NodeOutput(
             loaded.model, loaded.parts, loaded.vae, loaded.audio_encoder, spec.width, spec.height

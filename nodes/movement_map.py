@@ -3,7 +3,7 @@
 from typing import Any
 
 from .bridge.api import io, schema
-from .person import LARGEST, person_input
+from .helpers.person import LARGEST, person_input
 
 
 class MovementMap(io.ComfyNode):
@@ -70,10 +70,10 @@ class MovementMap(io.ComfyNode):
         box: str = "",
         person: int = LARGEST,
     ) -> io.NodeOutput:
-        from ..cyberhost_core.conditions.movement_map import draw_movement_map, fixed_box
-        from .images import image_from_maps
-        from .movement import parse_box, shown_movement
-        from .poses import pose_of
+        from ..cyberhost_core.controls.movement_map import draw_movement_map, fixed_box
+        from .helpers.images import image_from_maps
+        from .helpers.movement_box import parse_box, shown_movement
+        from .helpers.poses import pose_of
 
         found = pose_of(pose, person)
         drawn = parse_box(box, height=found.height, width=found.width)

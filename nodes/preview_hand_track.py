@@ -7,7 +7,7 @@ from .bridge.api import io, schema
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..cyberhost_core.conditions.hand_track import HandTrack
+    from ..cyberhost_core.hands.track import HandTrack
 
 SKELETONS, SURFACES = "skeletons", "surfaces"
 
@@ -65,8 +65,8 @@ class PreviewHandTrack(io.ComfyNode):
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
         from .bridge.video import video_from_frames
-        from .hand_rendering import previewed
-        from .hand_track_player import player
+        from .helpers.hand_pictures import previewed
+        from .helpers.track_player import player
 
         images = previewed(hand_track, image, surfaces=draw == SURFACES)
         video = video_from_frames(images, audio=audio, fps=hand_track.fps)

@@ -7,7 +7,7 @@ from .bridge.api import io, schema
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .types import Crops, Parts
+    from .helpers.types import Crops, Parts
 
 
 class ReferenceNetNode(io.ComfyNode):
@@ -68,9 +68,9 @@ class ReferenceNetNode(io.ComfyNode):
     ) -> io.NodeOutput:
         from .bridge.notice import notice_in_vain
         from .bridge.reference import Seen, read_reference
-        from .images import one_picture
-        from .person import LARGEST
-        from .poses import pose_on
+        from .helpers.images import one_picture
+        from .helpers.person import LARGEST
+        from .helpers.poses import pose_on
 
         picture = one_picture(image, what="the reference")
         seen = Seen(

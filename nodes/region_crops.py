@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .bridge.api import io, schema
 from .bridge.models import BUNDLED_FACE, face_network_path, face_networks, file_state
-from .person import LARGEST, person_input
+from .helpers.person import LARGEST, person_input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,9 +67,9 @@ class RegionCrops(io.ComfyNode):
         face_network: str = BUNDLED_FACE,
     ) -> io.NodeOutput:
         from .bridge.running import say_what_runs
-        from .crops import crop_regions
-        from .images import image_from_maps, one_picture
-        from .poses import pose_on
+        from .helpers.crops import crop_regions
+        from .helpers.images import image_from_maps, one_picture
+        from .helpers.poses import pose_on
 
         picture = one_picture(image, what="the reference")
         crops, face_CYX, runs_on = crop_regions(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .bridge.api import io, schema
 
 if TYPE_CHECKING:
-    from ..cyberhost_core.conditions.hand_track import HandTrack
+    from ..cyberhost_core.hands.track import HandTrack
 
 FORMATS = {"json": ".json", "safetensors": ".safetensors"}
 
@@ -46,9 +46,9 @@ class SaveHandTrack(io.ComfyNode):
 
     @classmethod
     def execute(cls, *, hand_track: "HandTrack", filename_prefix: str, format: str = "json") -> io.NodeOutput:
-        from ..cyberhost_core.conditions.hand_track import save_hand_track
+        from ..cyberhost_core.hands.track import save_hand_track
         from .bridge.files import in_output
-        from .hand_track_player import player
+        from .helpers.track_player import player
 
         file = in_output(filename_prefix, FORMATS[format])
         save_hand_track(file.path, hand_track)

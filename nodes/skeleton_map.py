@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from .bridge.api import io, schema
-from .person import LARGEST, person_input
+from .helpers.person import LARGEST, person_input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,11 +60,11 @@ class SkeletonMap(io.ComfyNode):
 
         import torch
 
-        from ..cyberhost_core.conditions.hand_drawing import draw_peer_hands_on
-        from ..cyberhost_core.conditions.skeleton_map import draw_skeleton_on
-        from .drawn_frames import drawn
-        from .images import image_from_maps, maps_from_image
-        from .poses import pose_of
+        from ..cyberhost_core.controls.hand_drawing import draw_peer_hands_on
+        from ..cyberhost_core.controls.skeleton_map import draw_skeleton_on
+        from .helpers.drawn_frames import drawn
+        from .helpers.images import image_from_maps, maps_from_image
+        from .helpers.poses import pose_of
 
         found = pose_of(pose, person)
         under = torch.zeros(1, 3, found.height, found.width) if base is None else maps_from_image(base)

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..metrics.autoencoders import stored_autoencoder
 from ..systems.spec import SD_LATENT_SCALE
+from .autoencoders import stored_autoencoder
 from .file import FORMAT, open_checkpoint
 from .parts import load_vae
 

@@ -213,7 +213,7 @@ def _peer(
 def _show(run: Run, *, as_json: bool, quiet: bool) -> None:
     """Run a conversion with a bar and a clean Ctrl-C; its account is printed even when it fails."""
     from ..checkpoints.accounting import UnaccountedWeightsError  # here and not above: torch takes seconds
-    from ..pipeline import Progress
+    from ..pipeline.generate import Progress
 
     with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as show:
 

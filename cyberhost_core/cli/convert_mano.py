@@ -22,7 +22,7 @@ def mano(
       cyberhost convert mano MANO_RIGHT.pkl --out mano-right.safetensors
       cyberhost convert mano MANO_LEFT.pkl  --out mano-left.safetensors
     """
-    from ..gesture.mano_file import convert_mano
+    from ..hands.drawing.mano_file import convert_mano
     from ..media.output import ensure_writable
 
     ensure_writable(out, suffixes=(".safetensors",))

@@ -36,7 +36,9 @@ def demo(
     inputs = read_inputs(portrait, voice, out=out / "demo.mp4")
     typer.echo(f"portrait  {portrait.name} (a drawn puppet: the bundled weights know puppets only)")
     typer.echo(f"voice     {voice.name}, {inputs.sound.seconds:.1f} s")
-    from ..pipeline import GenerateOptions  # here and not above: torch takes seconds, and --help should not
+    from ..pipeline.generate import (
+        GenerateOptions,  # here and not above: torch takes seconds, and --help should not
+    )
 
     report = animate(inputs, options=GenerateOptions(seed=seed, scale=SCALE), quiet=quiet)
     sheet_path = _write_sheet(report.path)

@@ -84,7 +84,7 @@ def puppets(
       cyberhost evaluate puppets --checkpoint my.safetensors --steps 10 --strict
     """
     path = checkpoint or bundled.require(bundled.CHECKPOINT)
-    from ..metrics.bench import BenchConfig, evaluate_puppets  # here and not above: torch takes seconds
+    from ..exams.puppets.bench import BenchConfig, evaluate_puppets  # here and not above: torch takes seconds
 
     config = BenchConfig.quick() if quick else BenchConfig()
     clips, frames = clips or config.clips, frames or config.frames
@@ -111,7 +111,7 @@ def speed(
       cyberhost evaluate speed --repeats 1 --json
     """
     path = checkpoint or bundled.require(bundled.CHECKPOINT)
-    from ..metrics.speed import SpeedConfig, measure_speed  # here and not above: torch takes seconds
+    from ..profiling.speed import SpeedConfig, measure_speed  # here and not above: torch takes seconds
 
     with progress_bars(quiet=quiet) as on_progress:
         report = measure_speed(path, config=SpeedConfig(repeats=repeats), on_progress=on_progress)
@@ -151,9 +151,9 @@ def segment(
       cyberhost evaluate segment --system cyberhost-tiny --dtype fp32 --device cpu --steps 2
     """
     chosen = chosen_system(system, checkpoint)
-    from ..metrics.device_clock import usable_device  # here and not above: torch takes seconds
-    from ..metrics.random_inputs import Size
-    from ..metrics.segment_speed import DTYPES, SegmentConfig, measure_segment
+    from ..profiling.device_clock import usable_device  # here and not above: torch takes seconds
+    from ..profiling.random_inputs import Size
+    from ..profiling.segment_speed import DTYPES, SegmentConfig, measure_segment
 
     config = SegmentConfig(
         size=Size.of(chosen.spec, height=height, width=width, frames=frames),

@@ -52,10 +52,10 @@ def gestures(
     """
     path = checkpoint or bundled.require(bundled.GESTURES)
     from ..checkpoints.parts import load_speech  # here and not above: torch takes seconds
-    from ..metrics.gesture_exam import GestureExam, examine_gestures
-    from ..metrics.video_exam import VideoExam, examine_video
+    from ..exams.gestures.gesture_exam import GestureExam, examine_gestures
+    from ..exams.gestures.video_exam import VideoExam, examine_video
     from ..perception.speech import SpeechFeatures
-    from ..pipeline import Progress
+    from ..pipeline.generate import Progress
 
     exam = GestureExam(voices=voices, takes=takes, seeds=tuple(range(seeds)), steps=steps)
     encoder = SpeechFeatures.from_state_dict(*load_speech(speech or bundled.require(bundled.CHECKPOINT)))

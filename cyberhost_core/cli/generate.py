@@ -115,8 +115,10 @@ def generate(
       cyberhost generate me.png talk.wav -o me.mp4 --checkpoint tiny-emo2 --amplitude 1.3 1
     """
     inputs = read_inputs(image, audio, out=out)
-    from ..driving import Driving
-    from ..pipeline import GenerateOptions  # here and not above: torch takes seconds, and --help should not
+    from ..pipeline.driving import Driving
+    from ..pipeline.generate import (
+        GenerateOptions,  # here and not above: torch takes seconds, and --help should not
+    )
 
     options = GenerateOptions(
         seed=seed,

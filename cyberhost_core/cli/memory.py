@@ -34,8 +34,8 @@ def memory(
       cyberhost memory hallo --height 512 --width 512
       cyberhost memory --checkpoint my.safetensors --json
     """
-    from ..metrics.memory_plan import plan_memory  # here and not above: torch takes seconds
-    from ..metrics.random_inputs import Size
+    from ..profiling.memory_plan import plan_memory  # here and not above: torch takes seconds
+    from ..profiling.random_inputs import Size
 
     chosen = chosen_system(system, checkpoint)
     plan = plan_memory(

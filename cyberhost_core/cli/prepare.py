@@ -41,7 +41,7 @@ def clips(
       cyberhost prepare clips work/clips
       cyberhost prepare clips work/clips-held-out --held-out --count 40
     """
-    from ..pipeline import Progress
+    from ..pipeline.generate import Progress
     from ..puppets.clips import render_clips
 
     split = "held_out" if held_out else "train"
@@ -77,7 +77,7 @@ def store(
     from ..perception.face_identity import FaceIdentity
     from ..perception.pose import PoseDetector
     from ..perception.speech import SpeechFeatures
-    from ..pipeline import Progress
+    from ..pipeline.generate import Progress
     from ..puppets.clips import prepare_store
 
     encoder = Encoder(load_vae(vae), FaceIdentity(face or bundled.require(bundled.FACE_IDENTITY)))
@@ -114,7 +114,7 @@ def gestures(
     """
     from ..checkpoints.parts import load_speech
     from ..perception.speech import SpeechFeatures
-    from ..pipeline import Progress
+    from ..pipeline.generate import Progress
     from ..puppets.gesture_clips import prepare_gestures
 
     encoder = SpeechFeatures.from_state_dict(*load_speech(speech or bundled.require(bundled.CHECKPOINT)))

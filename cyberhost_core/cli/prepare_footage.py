@@ -50,7 +50,7 @@ def manifest(
     """
     from ..data.manifest_making import make_manifest
     from ..perception.pose import PoseDetector
-    from ..pipeline import Progress
+    from ..pipeline.generate import Progress
 
     def leave_out(path: Path, error: CyberHostError) -> None:
         typer.echo(f"cyberhost: left out {path.name}: {error}", err=True)
@@ -111,7 +111,7 @@ def footage(
     from ..data.manifest import of_split, read_manifest
     from ..perception.face_identity import FaceIdentity
     from ..perception.speech import SpeechFeatures
-    from ..pipeline import Progress
+    from ..pipeline.generate import Progress
 
     if out is None and gestures is None:
         raise ConfigError("No store was named; give --out, --gestures, or both.")

@@ -26,7 +26,7 @@ from ..media.output import ensure_writable
 from ..media.video import SUFFIXES
 
 if TYPE_CHECKING:
-    from ..pipeline import GenerateOptions, GenerateReport, Progress
+    from ..pipeline.generate import GenerateOptions, GenerateReport, Progress
 
 _STDERR = 2
 
@@ -70,7 +70,7 @@ def animate(
 
     Raises:   CyberHostError: whatever the core refuses; Cancelled: Ctrl-C
     """
-    from ..pipeline import generate  # here and not above: torch takes seconds, and --help should not
+    from ..pipeline.generate import generate  # here and not above: torch takes seconds, and --help should not
 
     with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as on_progress:
         return generate(

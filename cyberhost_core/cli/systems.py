@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..metrics.autoencoders import Autoencoder
+    from ..checkpoints.autoencoders import Autoencoder
     from ..systems.spec import SystemSpec
 
 SYSTEM_HELP = (
@@ -39,8 +39,8 @@ def chosen_system(name: str, checkpoint: Path | None) -> Chosen:
 
     Raises:   ConfigError: no such system; CheckpointError: the file cannot be used
     """
+    from ..checkpoints.autoencoders import stored_autoencoder, usual_autoencoder
     from ..checkpoints.file import open_checkpoint
-    from ..metrics.autoencoders import stored_autoencoder, usual_autoencoder
 
     if checkpoint is None:
         spec = _named(name)

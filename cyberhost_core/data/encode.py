@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from ..checkpoints.picture_encoder import EncodesPictures
-from ..conditions.hand_clarity import hand_clarity
-from ..conditions.regions import hand_crops
-from ..gesture.hand_confidence import hand_confidence
-from ..gesture.parameters import HandParameters
+from ..controls.hand_clarity import hand_clarity
+from ..controls.regions import hand_crops
+from ..hands.confidence import hand_confidence
+from ..hands.parameters import HandParameters
 from ..perception.face_identity import FaceIdentity, face_seen
 from ..types import Pose
 from .store import PreparedVideo

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from ..conditions.audio_windows import interpolate_to_fps
-from ..conditions.hand_track import load_hand_track
-from ..conditions.pose_file import load_pose_track
+from ..controls.audio_windows import interpolate_to_fps
+from ..controls.pose_file import load_pose_track
 from ..errors import ConfigError, MediaError, PoseError
-from ..gesture.parameters import HandParameters
+from ..hands.parameters import HandParameters
+from ..hands.track import load_hand_track
 from ..media.audio import read_sound
 from ..media.probe import video_facts
 from ..media.video import iter_frames

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..gesture.parameters import HAND_NUMBERS, HandParameters
-from ..gesture.skeleton import SIDES
+from ..hands.parameters import HAND_NUMBERS, HandParameters
+from ..hands.skeleton import SIDES
 from ..media.fit import fit_image
 from ..types import SEEN, Pose
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..config import Config
-from ..gesture.parameters import HandParameters
+from ..hands.parameters import HandParameters
 from .store import StoreError
 
 _ARRAYS = ("vectors_FD", "valid_FH", "sizes_frac_FH", "offset_FD", "audio_FD")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..conditions.hand_track import HandTrack, save_hand_track
-from ..conditions.pose_file import PoseTrack, load_pose_track, save_pose_track
+from ..controls.pose_file import PoseTrack, load_pose_track, save_pose_track
 from ..errors import CyberHostError, MediaError
-from ..gesture.hand_fit import with_parameters
+from ..hands.fit import with_parameters
+from ..hands.track import HandTrack, save_hand_track
 from ..media.probe import video_facts
 from ..media.video import iter_frames
 from ..perception.pose import require_person

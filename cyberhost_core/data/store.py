@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from ..config import Config
 from ..errors import CyberHostError, PoseError
-from ..gesture.parameters import HandParameters
+from ..hands.parameters import HandParameters
 from ..types import Pose
 
 
@@ -43,7 +43,7 @@ class PreparedVideo:
     """One video.
 
     Shapes:   latents_FCHW float16; pose and hands of F frames; hand_confidence_FH (F, 2) float32, see
-              gesture.hand_confidence; audio_FD float16 speech features at fps; clarity_F4 float32;
+              hands.confidence; audio_FD float16 speech features at fps; clarity_F4 float32;
               reference_R frame numbers that may serve as reference; hand_crops_RHCYX (R, 2, 3, 128, 128)
               uint8; face_vectors_RD (R, 512) float32
     """

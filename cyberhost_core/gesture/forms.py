@@ -11,8 +11,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from . import arm_chain, quaternions
-from .parameters import (
+from ..hands import arm_chain, quaternions
+from ..hands.parameters import (
     HAND_NUMBERS,
     TURN_NUMBERS,
     VECTOR_NUMBERS,
@@ -20,7 +20,7 @@ from .parameters import (
     joined,
     with_unit_quaternions,
 )
-from .skeleton import JOINTS, SIDES
+from ..hands.skeleton import JOINTS, SIDES
 
 FormName = Literal["hands", "arms"]
 _ARM_NUMBERS = 9  # two quaternions and a stretch

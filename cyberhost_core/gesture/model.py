@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ..backbone.ops import TORCH_OPS, Ops
 from ..config import Config
 from ..diffusion.schedule import ScheduleSpec
+from ..hands.parameters import HandParameters
 from .forms import FORMS, FormName, MotionForm
-from .parameters import HandParameters
 from .transformer import GestureConfig, GestureTransformer
 
 LEAST_DEVIATION = 0.02  # of quaternions and fractions of a picture: what never moves in training stays small

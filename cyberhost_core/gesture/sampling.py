@@ -16,9 +16,9 @@ from torch import Tensor
 from ..diffusion.ddim import ddim
 from ..diffusion.noise import FrameNoise
 from ..errors import AudioError, ConfigError
+from ..hands.parameters import OFFSET_NUMBERS, STANDARD_SIZE_FRAC, HandParameters
+from ..hands.skeleton import SIDES
 from .model import GestureModel
-from .parameters import OFFSET_NUMBERS, STANDARD_SIZE_FRAC, HandParameters
-from .skeleton import SIDES
 
 SOURCE = "emo2"
 JOIN_FRAMES = 12

@@ -2,13 +2,13 @@
 
     frames --pose detector--> hand boxes -> 128 x 128 grey -> Laplacian -> deviation -> mean of the clip
 
-The measure is the one that the model is conditioned on (conditions.hand_clarity), so a model that obeys its
+The measure is the one that the model is conditioned on (controls.hand_clarity), so a model that obeys its
 control must move it.
 """
 
 import numpy as np
 
-from ..conditions.hand_clarity import absolute_clarity
+from ..controls.hand_clarity import absolute_clarity
 from ..types import Pose
 
 

@@ -11,9 +11,9 @@ picture's height (x in heights too, not in widths). A joint that is not there is
 import numpy as np
 
 from ..errors import ConfigError
-from ..gesture.kinematics import hand_keypoints, in_picture
-from ..gesture.parameters import HAND_NUMBERS, HandParameters
-from ..gesture.skeleton import SIDES
+from ..hands.kinematics import hand_keypoints, in_picture
+from ..hands.parameters import HAND_NUMBERS, HandParameters
+from ..hands.skeleton import SIDES
 from ..types import HAND_POINTS
 
 HANDS = len(SIDES)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..conditions.regions import enclosing_boxes
+from ..controls.regions import enclosing_boxes
 from ..types import SEEN, Pose
 
 

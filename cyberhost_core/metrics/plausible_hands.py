@@ -14,8 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..gesture.kinematics import hand_keypoints
-from ..gesture.skeleton import SIDES, Side
+from ..hands.kinematics import hand_keypoints
+from ..hands.skeleton import SIDES, Side
 from ..puppets.gesture import HAND_LENGTH_FRAC, gesture
 from ..puppets.performance import random_performance
 from ..puppets.prosody import Prosody

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..conditions.audio_windows import STEPS_AFTER, STEPS_BEFORE, frames_of_chunks, windows_of_chunks
+from ..controls.audio_windows import STEPS_AFTER, STEPS_BEFORE, frames_of_chunks, windows_of_chunks
 from ..errors import CheckpointError, ConfigError
 from .speech import SpeechFeatures
 from .stretched_speech import StretchedSpeech

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..conditions.audio_windows import STEPS_PER_SEC
+from ..controls.audio_windows import STEPS_PER_SEC
 from .checked_wave import at_least, checked_wave
 from .recorded import recorded
 from .wav2vec_file import build_wav2vec, read_wav2vec_folder

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..conditions.audio_windows import stretch_chunks
+from ..controls.audio_windows import stretch_chunks
 from .speech import SpeechFeatures
 
 

@@ -15,13 +15,13 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from ..conditions.audio_windows import interpolate_to_fps
-from ..conditions.regions import enclosing_boxes
+from ..controls.audio_windows import interpolate_to_fps
+from ..controls.regions import enclosing_boxes
 from ..data.encode import Encoder
 from ..data.store import StoreIndex, write_index, write_video
 from ..errors import CyberHostError
-from ..gesture.parameters import HandParameters
-from ..gesture.skeleton import SIDES
+from ..hands.parameters import HandParameters
+from ..hands.skeleton import SIDES
 from ..perception.pose import PoseDetector
 from ..perception.speech import SpeechFeatures
 from ..types import Pose

@@ -6,7 +6,7 @@ back of a hand from its palm, lines of the palm the other way round.
 
 import numpy as np
 
-from ..gesture.skeleton import Side
+from ..hands.skeleton import Side
 from .canvas import Canvas, hull
 from .identity import Identity
 

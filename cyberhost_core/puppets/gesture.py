@@ -9,10 +9,10 @@ angles), and the six of a hand shape.
 
 import numpy as np
 
-from ..gesture.kinematics import hand_keypoints
-from ..gesture.parameters import STANDARD_SIZE_FRAC
-from ..gesture.rotations import rotation_matrices
-from ..gesture.skeleton import SIDES, Side
+from ..hands.kinematics import hand_keypoints
+from ..hands.parameters import STANDARD_SIZE_FRAC
+from ..hands.rotations import rotation_matrices
+from ..hands.skeleton import SIDES, Side
 from .hand import HandMotion
 from .hand_shapes import HAND_SHAPES, hand_rotations
 from .performance import Performance, band_limited

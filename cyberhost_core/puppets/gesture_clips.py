@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..conditions.audio_windows import interpolate_to_fps
+from ..controls.audio_windows import interpolate_to_fps
 from ..data.gesture_store import (
     GestureClip,
     GestureIndex,
@@ -19,8 +19,8 @@ from ..data.gesture_store import (
     write_gesture_clip,
     write_gesture_index,
 )
-from ..gesture.body_offset import body_offset
-from ..gesture.parameters import HandParameters
+from ..hands.body_offset import body_offset
+from ..hands.parameters import HandParameters
 from ..perception.speech import SpeechFeatures
 from ..types import BODY_POINTS, FACE_POINTS, HAND_POINTS, Pose
 from ..units import SPEECH_RATE_HZ, frame_count

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gesture.kinematics import hand_keypoints, in_picture
-from ..gesture.parameters import HandParameters
-from ..gesture.skeleton import SIDES, Side
+from ..hands.kinematics import hand_keypoints, in_picture
+from ..hands.parameters import HandParameters
+from ..hands.skeleton import SIDES, Side
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ turn   three angles: tilt to the midline, pitch to the viewer, turn about the fo
 
 import numpy as np
 
-from ..gesture.rotations import axis_angles, rotation_matrices, unwrapped
-from ..gesture.skeleton import Side
+from ..hands.rotations import axis_angles, rotation_matrices, unwrapped
+from ..hands.skeleton import Side
 
 # Curl of index, middle, ring, pinky; thumb folded in; fingers spread. 0 straight, 1 fully bent.
 HAND_SHAPES = {

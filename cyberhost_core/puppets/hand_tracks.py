@@ -4,7 +4,7 @@ python -m cyberhost_core.puppets.hand_tracks          needs soundfile and OpenCV
 """
 
 from ..bundled import FOLDER
-from ..conditions.hand_track import HandTrack, save_hand_track
+from ..hands.track import HandTrack, save_hand_track
 from .bundle import PORTRAIT_IDENTITIES
 from .identity import random_identity
 from .performance import Performance

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gesture.skeleton import SIDES
+from ..hands.skeleton import SIDES
 from .canvas import OVERSAMPLING, Canvas, hull, opencv
 from .draw_body import draw_background, draw_sleeve, draw_torso
 from .draw_hand import draw_hand

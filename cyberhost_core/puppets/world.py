@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import ConfigError
-from ..gesture.skeleton import SIDES
+from ..hands.skeleton import SIDES
 from ..types import Pose
 from ..units import SPEECH_RATE_HZ, frame_count
 from .body import NECK, arms, whole_pose

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..conditions.audio_windows import windows
+from ..controls.audio_windows import windows
 from ..errors import AudioError
 from .encoders import Drive, Motion
 from .spec import SystemSpec

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..conditions.audio_windows import windows
-from ..conditions.heatmaps import hand_heatmaps
-from ..conditions.limb_heatmaps import pose_heatmaps
-from ..conditions.regions import face_masks, hand_masks
-from ..conditions.skeleton_map import draw_skeleton
 from ..config import Config
+from ..controls.audio_windows import windows
+from ..controls.heatmaps import hand_heatmaps
+from ..controls.limb_heatmaps import pose_heatmaps
+from ..controls.regions import face_masks, hand_masks
+from ..controls.skeleton_map import draw_skeleton
 from ..data.store import PreparedVideo, PreparedVideos, StoreError
 from ..diffusion.schedule import TRAIN_STEPS
 from ..systems.spec import SystemSpec
@@ -49,7 +49,7 @@ class Batch:
               reference (B, C, h, w); skeleton (B, 3, Y, X); hand_crops (B, 2, 3, 128, 128) and
               maps (B, F or 1, 3 or 6, Y, X) in 0..1; face (B, 512); audio (B, F, window, D); clarity
               (B, F, 4); confidence (B, F, 2); masks (B * F, 1, h, w); heatmaps (h, w) -> (B * F, 21, h, w);
-              pose_heatmaps (B * F, 59, h, w), see conditions.limb_heatmaps; timestep (B,); chance (B,)
+              pose_heatmaps (B * F, 59, h, w), see controls.limb_heatmaps; timestep (B,); chance (B,)
               uniform in 0..1, for the 50 % rule of the loss; reference_rows B booleans
     """
 

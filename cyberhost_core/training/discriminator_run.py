@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional as nnf
 from torch.utils.data import Dataset
 
-from ..conditions.limb_heatmaps import POINT_CHANNELS
 from ..config import Config
+from ..controls.limb_heatmaps import POINT_CHANNELS
 from ..data.store import PreparedVideo, PreparedVideos
 from .loop import LoopConfig
 from .pose_discriminator import PoseDiscriminator, PoseDiscriminatorConfig, save_pose_discriminator, truth

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from ..conditions.movement_map import GROWTH_RANGE, draw_movement_map, movement_box
-from ..conditions.skeleton_map import draw_hands_on, draw_skeleton
 from ..config import Config
+from ..controls.movement_map import GROWTH_RANGE, draw_movement_map, movement_box
+from ..controls.skeleton_map import draw_hands_on, draw_skeleton
 from ..data.store import PreparedVideo
 from ..errors import ConfigError
-from ..gesture.keypoint_maps import MEDIAN_FRAMES, median_filtered
-from ..gesture.motion_maps import KEYPOINT_CHANNELS, draw_motion_maps
+from ..hands.drawing.keypoint_maps import MEDIAN_FRAMES, median_filtered
+from ..hands.drawing.motion_maps import KEYPOINT_CHANNELS, draw_motion_maps
 from ..systems.spec import SystemSpec
 
 MOVEMENT_KINDS = ("movement", "hands", "skeleton")

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from ..checkpoints.small_files import SmallFile
-from ..conditions.limb_heatmaps import POSE_CHANNELS, pose_heatmaps
 from ..config import Config
+from ..controls.limb_heatmaps import POSE_CHANNELS, pose_heatmaps
 from ..types import Pose
 
 _FILE = SmallFile(
@@ -35,7 +35,7 @@ class PoseDiscriminatorConfig(Config):
 class PoseDiscriminator(nn.Module):
     """Predict the heatmaps of a pose from latents, and measure how far they are from the true ones.
 
-    Shapes:   latents (N, C, h, w); heatmaps (N, 59, h, w), see conditions.limb_heatmaps
+    Shapes:   latents (N, C, h, w); heatmaps (N, 59, h, w), see controls.limb_heatmaps
     Source:   EMO2 section 3.4: "The pose discriminator is based on ResNet (He et al., 2015) and is pretrained
               in the latent space"
     Reads:    the paper gives no sizes. The small network goes back up to the latents' resolution with skip

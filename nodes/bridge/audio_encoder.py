@@ -67,7 +67,7 @@ class SpeechEncoder:
         Raises:   AudioError: empty, NaN, or a rate or channels that no recording has
                   ConfigError: this checkpoint hears with another network
         """
-        from ..audio import sound_from_audio
+        from ..helpers.audio import sound_from_audio
 
         speech = self.ears.speech
         if not isinstance(speech, SpeechFeatures):

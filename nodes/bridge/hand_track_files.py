@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ...cyberhost_core.conditions.hand_track import hand_tracks
+from ...cyberhost_core.hands.track import hand_tracks
 from .files import offered, offered_path
 
 _BUNDLED = " (bundled)"

@@ -15,7 +15,7 @@ from ...cyberhost_core.backbone.unet import UNet
 from ...cyberhost_core.checkpoints.building import planned, require_fit
 from ...cyberhost_core.checkpoints.file import StoredCheckpoint, open_checkpoint
 from ...cyberhost_core.systems.encoders import Encoders
-from ..types import Parts
+from ..helpers.types import Parts
 from .audio_encoder import audio_encoder
 from .model import CyberHostModel, HostConfig
 from .ops import host_ops

@@ -10,8 +10,8 @@ from .folders import KEY
 from .formats import MANO, UNREADABLE, listed
 
 if TYPE_CHECKING:
-    from ...cyberhost_core.gesture.skeleton import Side
-    from ...cyberhost_core.gesture.surface import HandSurface, Surfaces
+    from ...cyberhost_core.hands.drawing.surface import HandSurface, Surfaces
+    from ...cyberhost_core.hands.skeleton import Side
 
 OWN = "capsules (bundled)"
 
@@ -42,14 +42,14 @@ def surfaces_of(left: str, right: str) -> "Surfaces":
 
     Raises:   CheckpointError: missing, no converted MANO hand, or the hand of the other side
     """
-    from ...cyberhost_core.gesture.capsules import capsule_surfaces
+    from ...cyberhost_core.hands.drawing.capsules import capsule_surfaces
 
     own = capsule_surfaces()
     return {"left": _surface(left, "left", own=own), "right": _surface(right, "right", own=own)}
 
 
 def _surface(name: str, side: "Side", *, own: "Surfaces") -> "HandSurface":
-    from ...cyberhost_core.gesture.mano_file import load_mano
+    from ...cyberhost_core.hands.drawing.mano_file import load_mano
 
     path = hand_shape_path(name)
     if path is None:

@@ -13,7 +13,7 @@ from ...cyberhost_core.diffusion.guidance import PassName
 from ...cyberhost_core.errors import ConfigError
 from ...cyberhost_core.systems.encoders import Encoders, Motion
 from ...cyberhost_core.systems.track import NO_MOTION, Track
-from ..types import Parts, ReferenceBank
+from ..helpers.types import Parts, ReferenceBank
 
 KEY = "cyberhost"  # under which a cond's dictionary holds its passage
 

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from ...cyberhost_core.backbone.audio_transformer import AudioTransformerConfig
-from ...cyberhost_core.conditions.face_masks import face_masks, mask_levels
+from ...cyberhost_core.controls.face_masks import face_masks, mask_levels
 from ...cyberhost_core.diffusion.guidance import PassName
 from ...cyberhost_core.errors import CheckpointError, ConfigError, ImageError
 from ...cyberhost_core.systems.spec import SystemSpec
 from ...cyberhost_core.systems.track import Track, audio_windows, silence
 from ...cyberhost_core.systems.wants import Want, require_wanted
-from ..types import AudioTrack, Clarity, Parts, ReferenceBank
+from ..helpers.types import AudioTrack, Clarity, Parts, ReferenceBank
 from .passage import KEY, Passage
 
 # A clip's sound can be longer than its pictures by what its encoder padded: the last map is held that long.

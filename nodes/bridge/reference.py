@@ -7,7 +7,7 @@ import comfy.model_management as management
 import numpy as np
 import torch
 
-from ...cyberhost_core.conditions.skeleton_map import draw_skeleton
+from ...cyberhost_core.controls.skeleton_map import draw_skeleton
 from ...cyberhost_core.errors import CheckpointError, ConfigError, ImageError
 from ...cyberhost_core.systems.encoders import Encoders, Motion, Reference
 from ...cyberhost_core.systems.long_video import opening_frames
@@ -15,7 +15,7 @@ from ...cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 from ...cyberhost_core.systems.track import NO_MOTION
 from ...cyberhost_core.systems.wants import Want, require_wanted, wants
 from ...cyberhost_core.types import Pose
-from ..types import Crops, Parts, ReferenceBank
+from ..helpers.types import Crops, Parts, ReferenceBank
 
 _WHERE: dict[Want, str] = {
     "pose": "connect DWPose Detector's pose of this picture to pose",

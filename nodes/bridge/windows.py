@@ -17,7 +17,7 @@ from .guider import DualGuider
 from .passage import KEY, Passage
 
 if TYPE_CHECKING:
-    from ..types import ReferenceBank
+    from ..helpers.types import ReferenceBank
 
 
 class WindowGuider(DualGuider):

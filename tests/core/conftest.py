@@ -30,7 +30,7 @@ from cyberhost_core.backbone.transformer import (
 from cyberhost_core.backbone.unet import UNetConfig
 from cyberhost_core.data.store import PreparedVideo, PreparedVideos, StoreIndex, write_index, write_video
 from cyberhost_core.diffusion.schedule import ScheduleSpec
-from cyberhost_core.gesture.parameters import HandParameters
+from cyberhost_core.hands.parameters import HandParameters
 from cyberhost_core.systems.encoders import Drive, Motion, Reference
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import AudioSpec, IdentitySpec, LongVideoSpec, SystemSpec

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse import csc_matrix
 
-from cyberhost_core.gesture.capsules import capsule_surfaces
-from cyberhost_core.gesture.skeleton import PARENTS, Side
+from cyberhost_core.hands.drawing.capsules import capsule_surfaces
+from cyberhost_core.hands.skeleton import PARENTS, Side
 
 SCALE_M, PLACE_M = 0.19, np.array((0.095, 0.006, 0.006))  # a real hand's length, and its wrist's place
 

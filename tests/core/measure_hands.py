@@ -9,10 +9,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from cyberhost_core import bundled
-from cyberhost_core.gesture.hand_fit import fitted_parameters
-from cyberhost_core.gesture.hand_maps import draw_hand_maps
-from cyberhost_core.gesture.parameters import HandParameters
-from cyberhost_core.gesture.poses import hand_points
+from cyberhost_core.hands.drawing.hand_maps import draw_hand_maps
+from cyberhost_core.hands.fit import fitted_parameters
+from cyberhost_core.hands.parameters import HandParameters
+from cyberhost_core.hands.poses import hand_points
 from cyberhost_core.perception.pose import PoseDetector
 from cyberhost_core.puppets.gesture import HAND_LENGTH_FRAC
 from cyberhost_core.puppets.speech import bundled_utterances

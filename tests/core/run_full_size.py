@@ -7,8 +7,8 @@ import time
 import torch
 from measure_loading import anonymous_bytes, watch
 
-from cyberhost_core.metrics.random_inputs import RandomInputs, Size
-from cyberhost_core.metrics.random_model import random_model
+from cyberhost_core.profiling.random_inputs import RandomInputs, Size
+from cyberhost_core.profiling.random_model import random_model
 from cyberhost_core.systems.cyberhost import paper
 from cyberhost_core.systems.model import count_parameters
 

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 
 from cyberhost_core.cli.main import main
-from cyberhost_core.gesture.mano_file import load_mano
+from cyberhost_core.hands.drawing.mano_file import load_mano
 
 from .mano_files import mano_arrays, write_mano
 

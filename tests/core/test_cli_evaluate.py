@@ -9,11 +9,12 @@ import pytest
 
 from cyberhost_core import bundled
 from cyberhost_core.cli.main import OK, UNUSABLE, main
-from cyberhost_core.metrics import bench, speed
-from cyberhost_core.metrics.bench import BenchConfig
-from cyberhost_core.metrics.report import BenchReport, Target, make_row
-from cyberhost_core.metrics.speed import SpeedReport
-from cyberhost_core.metrics.timing import SpeedRow
+from cyberhost_core.exams.puppets import bench
+from cyberhost_core.exams.puppets.bench import BenchConfig
+from cyberhost_core.profiling import speed
+from cyberhost_core.profiling.speed import SpeedReport
+from cyberhost_core.profiling.timing import SpeedRow
+from cyberhost_core.reports.tables import BenchReport, Target, make_row
 
 
 @pytest.fixture

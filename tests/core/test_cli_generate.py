@@ -16,10 +16,10 @@ import pytest
 
 from cyberhost_core import bundled
 from cyberhost_core.cli.main import CANCELLED, FAULT, OK, UNUSABLE, main
-from cyberhost_core.driving import Driving
 from cyberhost_core.errors import Cancelled, CheckpointError
 from cyberhost_core.media.images import read_image, save_png
 from cyberhost_core.media.video import VideoWriter, read_frames
+from cyberhost_core.pipeline.driving import Driving
 
 PORTRAIT = np.full((64, 48, 3), 90, np.uint8)
 SECS = 0.4
@@ -84,9 +84,9 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
                 given["on_progress"](SimpleNamespace(stage="denoise", done=done + 1, total=frames))
         return FakeReport(path=given["out_path"], frames=frames)
 
-    fake = ModuleType("cyberhost_core.pipeline")
+    fake = ModuleType("cyberhost_core.pipeline.generate")
     vars(fake).update(generate=generate, GenerateOptions=FakeOptions)
-    monkeypatch.setitem(sys.modules, "cyberhost_core.pipeline", fake)
+    monkeypatch.setitem(sys.modules, "cyberhost_core.pipeline.generate", fake)
     weights = tmp_path / "tiny.safetensors"
     weights.write_bytes(b"weights")
     monkeypatch.setattr(bundled, "CHECKPOINT", weights)

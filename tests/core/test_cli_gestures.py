@@ -18,7 +18,7 @@ from cyberhost_core.data.gesture_store import (
     write_gesture_clip,
     write_gesture_index,
 )
-from cyberhost_core.metrics.gesture_exam import GestureExam, examine_gestures
+from cyberhost_core.exams.gestures.gesture_exam import GestureExam, examine_gestures
 from cyberhost_core.perception.speech import SpeechFeatures
 from cyberhost_core.puppets.gesture_clips import puppet_hands, puppet_utterance, resting_offset
 from cyberhost_core.puppets.identity import random_identity

@@ -11,9 +11,8 @@ import torch
 from cyberhost_core import bundled
 from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
 from cyberhost_core.cli.main import main
-from cyberhost_core.conditions.audio_windows import interpolate_to_fps
-from cyberhost_core.conditions.hand_track import HandTrack, load_hand_track, save_hand_track
-from cyberhost_core.conditions.pose_file import PoseTrack, load_pose_track, save_pose_track
+from cyberhost_core.controls.audio_windows import interpolate_to_fps
+from cyberhost_core.controls.pose_file import PoseTrack, load_pose_track, save_pose_track
 from cyberhost_core.data.encode import Encoder
 from cyberhost_core.data.footage import FootageFormat, Stores, prepare_footage, read_footage
 from cyberhost_core.data.framing import Framing
@@ -22,8 +21,9 @@ from cyberhost_core.data.manifest import ManifestEntry, ManifestError, of_split,
 from cyberhost_core.data.manifest_making import make_manifest
 from cyberhost_core.data.store import PreparedVideos
 from cyberhost_core.errors import ConfigError, CyberHostError, MediaError
-from cyberhost_core.gesture.parameters import HandParameters
-from cyberhost_core.gesture.poses import hand_points, pose_from_parameters
+from cyberhost_core.hands.parameters import HandParameters
+from cyberhost_core.hands.poses import hand_points, pose_from_parameters
+from cyberhost_core.hands.track import HandTrack, load_hand_track, save_hand_track
 from cyberhost_core.media.audio import Sound
 from cyberhost_core.media.video import VideoWriter
 from cyberhost_core.perception.face_identity import FaceIdentity

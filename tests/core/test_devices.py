@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from cyberhost_core.checkpoints.peers import plan_peer
 from cyberhost_core.diffusion.guidance import Guidance
-from cyberhost_core.metrics.random_inputs import RandomInputs, Size
+from cyberhost_core.profiling.random_inputs import RandomInputs, Size
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.public import PEERS, PeerConfig
 from cyberhost_core.systems.sampling import guided_conditions, guided_prediction

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from cyberhost_core.conditions.hand_track import HandTrack, save_hand_track
-from cyberhost_core.driving import Driven, Driving, driving_maps
 from cyberhost_core.errors import ConfigError, PoseError
-from cyberhost_core.gesture.motion_maps import MotionMaps
-from cyberhost_core.gesture.poses import pose_from_parameters
+from cyberhost_core.hands.drawing.motion_maps import MotionMaps
+from cyberhost_core.hands.poses import pose_from_parameters
+from cyberhost_core.hands.track import HandTrack, save_hand_track
+from cyberhost_core.pipeline.driving import Driven, Driving, driving_maps
 from cyberhost_core.puppets.gesture import HAND_LENGTH_FRAC
 from cyberhost_core.puppets.speech import bundled_utterances
 from cyberhost_core.puppets.world import reference_portrait, render_video

@@ -12,11 +12,11 @@ from cyberhost_core.backbone.embeddings import ConfidenceEmbedding
 from cyberhost_core.backbone.ops import TORCH_OPS
 from cyberhost_core.data.store import PreparedVideo
 from cyberhost_core.errors import CheckpointError, ConfigError
-from cyberhost_core.gesture.hand_confidence import wanted_confidence
-from cyberhost_core.gesture.hand_maps import draw_hand_maps
-from cyberhost_core.gesture.keypoint_maps import draw_keypoint_maps, median_filtered
-from cyberhost_core.gesture.motion_maps import MotionMaps, draw_motion_maps
-from cyberhost_core.metrics.random_inputs import RandomInputs, Size
+from cyberhost_core.hands.confidence import wanted_confidence
+from cyberhost_core.hands.drawing.hand_maps import draw_hand_maps
+from cyberhost_core.hands.drawing.keypoint_maps import draw_keypoint_maps, median_filtered
+from cyberhost_core.hands.drawing.motion_maps import MotionMaps, draw_motion_maps
+from cyberhost_core.profiling.random_inputs import RandomInputs, Size
 from cyberhost_core.systems import cyberhost, emo2
 from cyberhost_core.systems.encoders import Drive, Motion
 from cyberhost_core.systems.model import SystemModel, on_meta

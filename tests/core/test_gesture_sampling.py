@@ -11,14 +11,14 @@ import torch
 from cyberhost_core import bundled
 from cyberhost_core.checkpoints.gestures import load_gestures
 from cyberhost_core.checkpoints.parts import load_speech
-from cyberhost_core.conditions.audio_windows import interpolate_to_fps
+from cyberhost_core.controls.audio_windows import interpolate_to_fps
 from cyberhost_core.errors import AudioError, ConfigError
-from cyberhost_core.gesture import arm_chain
 from cyberhost_core.gesture.forms import FORMS, FormName
 from cyberhost_core.gesture.model import GestureModel, GestureModelConfig, wrist_amplitude
-from cyberhost_core.gesture.parameters import HandParameters
 from cyberhost_core.gesture.sampling import generate_motion
 from cyberhost_core.gesture.transformer import GestureConfig
+from cyberhost_core.hands import arm_chain
+from cyberhost_core.hands.parameters import HandParameters
 from cyberhost_core.metrics.hand_joints import picture_joints
 from cyberhost_core.perception.speech import SpeechFeatures
 from cyberhost_core.puppets.body import FOREARM, UPPER_ARM, elbows

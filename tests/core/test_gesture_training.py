@@ -21,9 +21,9 @@ from cyberhost_core.data.store import StoreError
 from cyberhost_core.errors import CheckpointError, ConfigError
 from cyberhost_core.gesture.forms import FORMS, FormName
 from cyberhost_core.gesture.model import GestureModel, GestureModelConfig, wrist_amplitude
-from cyberhost_core.gesture.parameters import HandParameters
 from cyberhost_core.gesture.sampling import generate_motion
 from cyberhost_core.gesture.transformer import GestureConfig
+from cyberhost_core.hands.parameters import HandParameters
 from cyberhost_core.training.gestures.batches import GestureBatch, GestureBatchMaker, GestureSampling
 from cyberhost_core.training.gestures.learner import GestureLearner, GestureLoss
 from cyberhost_core.training.gestures.recipes import GESTURE_RECIPES, GestureRecipe, paper_gestures

@@ -12,9 +12,17 @@ import pytest
 from scipy import linalg
 
 from cyberhost_core.errors import CheckpointError, ConfigError, MissingExtraError
-from cyberhost_core.gesture.kinematics import hand_keypoints
-from cyberhost_core.gesture.parameters import HandParameters
-from cyberhost_core.gesture.rotations import rotation_matrices
+from cyberhost_core.exams.gestures.gesture_numbers import GestureTruth, Motion
+from cyberhost_core.exams.gestures.gesture_report import (
+    GestureReport,
+    GestureSection,
+    amplitude_row,
+    gesture_rows,
+    with_compared,
+)
+from cyberhost_core.hands.kinematics import hand_keypoints
+from cyberhost_core.hands.parameters import HandParameters
+from cyberhost_core.hands.rotations import rotation_matrices
 from cyberhost_core.metrics.beat_alignment import SIGMA_SECS, beat_alignment, usual_lag
 from cyberhost_core.metrics.frechet_gesture import (
     frechet_distance,
@@ -29,14 +37,6 @@ from cyberhost_core.metrics.gesture_features import (
     motion_features,
     save_gesture_features,
     train_gesture_features,
-)
-from cyberhost_core.metrics.gesture_numbers import GestureTruth, Motion
-from cyberhost_core.metrics.gesture_report import (
-    GestureReport,
-    GestureSection,
-    amplitude_row,
-    gesture_rows,
-    with_compared,
 )
 from cyberhost_core.metrics.gesture_windows import motion_windows, rotation_inputs
 from cyberhost_core.metrics.hand_joints import amplitude, hand_length, known_vectors, picture_joints

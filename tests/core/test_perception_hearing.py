@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cyberhost_core.conditions.audio_windows import interpolate_to_fps
+from cyberhost_core.controls.audio_windows import interpolate_to_fps
 from cyberhost_core.errors import AudioError, CheckpointError, ConfigError
 from cyberhost_core.perception.hearing import Hearing, hear, joined, load_hearing
 from cyberhost_core.perception.speech import SpeechFeatures

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cyberhost_core.conditions.audio_windows import windows
+from cyberhost_core.controls.audio_windows import windows
 from cyberhost_core.errors import AudioError
 from cyberhost_core.perception.speech import SpeechFeatures
 from cyberhost_core.perception.stretched_speech import StretchedSpeech

@@ -14,7 +14,7 @@ from cyberhost_core.errors import Cancelled, CyberHostError, ImageError, PoseErr
 from cyberhost_core.media.audio import Sound, read_sound
 from cyberhost_core.media.images import read_image
 from cyberhost_core.media.video import read_frames
-from cyberhost_core.pipeline import GenerateOptions, generate
+from cyberhost_core.pipeline.generate import GenerateOptions, generate
 
 FAST = {"steps": 1, "reference_scale": 1.0, "audio_scale": 1.0}  # one pass, one step: everything but the wait
 
@@ -82,7 +82,8 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
         script = (
             "import sys; from pathlib import Path; import numpy as np, torch; torch.set_num_threads(1)\n"
             "from cyberhost_core import bundled; from cyberhost_core.media.audio import Sound\n"
-            "from cyberhost_core.media.images import read_image; from cyberhost_core.pipeline import *\n"
+            "from cyberhost_core.media.images import read_image\n"
+            "from cyberhost_core.pipeline.generate import *\n"
             f"wave = np.random.default_rng(0).normal(0, 0.1, (1, 16000 * {secs})).astype(np.float32)\n"
             "options = GenerateOptions(steps=1, reference_scale=1.0, audio_scale=1.0)\n"
             "report = generate(bundled.CHECKPOINT, image_YXC=read_image(bundled.portraits()[0]),\n"

@@ -10,9 +10,9 @@ import pytest
 from skimage.draw import polygon2mask
 
 from cyberhost_core.errors import ConfigError, MissingExtraError
-from cyberhost_core.gesture.kinematics import hand_keypoints
-from cyberhost_core.gesture.rotations import axis_angles, rotation_matrices, unwrapped
-from cyberhost_core.gesture.skeleton import PARENTS, SIDES, rest_offsets
+from cyberhost_core.hands.kinematics import hand_keypoints
+from cyberhost_core.hands.rotations import axis_angles, rotation_matrices, unwrapped
+from cyberhost_core.hands.skeleton import PARENTS, SIDES, rest_offsets
 from cyberhost_core.puppets import speech
 from cyberhost_core.puppets.bundle import BUNDLED_PORTRAITS
 from cyberhost_core.puppets.draw_head import MOUTH_DARK, TEETH, TONGUE

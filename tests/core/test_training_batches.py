@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cyberhost_core.conditions.audio_windows import windows
+from cyberhost_core.controls.audio_windows import windows
 from cyberhost_core.data.store import PreparedVideos, StoreError, write_video
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cyberhost_core.cli.main import main
-from cyberhost_core.conditions.limb_heatmaps import HAND_MAIN, POSE_CHANNELS, pose_heatmaps
-from cyberhost_core.conditions.skeleton_map import BODY_LIMBS, HAND_BONES
+from cyberhost_core.controls.limb_heatmaps import HAND_MAIN, POSE_CHANNELS, pose_heatmaps
+from cyberhost_core.controls.skeleton_map import BODY_LIMBS, HAND_BONES
 from cyberhost_core.errors import CheckpointError
 from cyberhost_core.training.discriminator_run import FramesConfig, estimated, measured
 from cyberhost_core.training.pose_discriminator import (

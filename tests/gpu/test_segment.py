@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from cyberhost_core.checkpoints.autoencoders import usual_autoencoder
 from cyberhost_core.diffusion.guidance import Guidance
-from cyberhost_core.metrics.autoencoders import usual_autoencoder
-from cyberhost_core.metrics.memory_plan import plan_memory
-from cyberhost_core.metrics.random_inputs import RandomInputs, Size
-from cyberhost_core.metrics.random_model import random_model
-from cyberhost_core.metrics.segment_speed import SegmentConfig, measure_segment
+from cyberhost_core.profiling.memory_plan import plan_memory
+from cyberhost_core.profiling.random_inputs import RandomInputs, Size
+from cyberhost_core.profiling.random_model import random_model
+from cyberhost_core.profiling.segment_speed import SegmentConfig, measure_segment
 from cyberhost_core.systems.cyberhost import paper
 from cyberhost_core.systems.sampling import guided_conditions, guided_prediction
 

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cyberhost_core.media.video import iter_frames
-from cyberhost_core.metrics.machine import describe_machine
-from cyberhost_core.metrics.report import aligned
+from cyberhost_core.reports.machine import describe_machine
+from cyberhost_core.reports.tables import aligned
 
 from .events import Events
 from .graph import prompt_from_workflow

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from cyberhost_core.checkpoints.gestures import save_gestures
-from cyberhost_core.conditions.hand_track import HandTrack, hand_tracks, load_hand_track
-from cyberhost_core.gesture.hand_fit import with_parameters
 from cyberhost_core.gesture.model import GestureModel, GestureModelConfig, wrist_amplitude
 from cyberhost_core.gesture.transformer import GestureConfig
+from cyberhost_core.hands.fit import with_parameters
+from cyberhost_core.hands.track import HandTrack, hand_tracks, load_hand_track
 
 TINY_AUDIO = 384  # numbers per frame of the bundled speech encoder
 FRAMES = 48  # of a sequence: longer voices go on from the one before

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from cyberhost_core import bundled
-from cyberhost_core.driving import Driving
-from cyberhost_core.pipeline import GenerateOptions
+from cyberhost_core.pipeline.driving import Driving
+from cyberhost_core.pipeline.generate import GenerateOptions
 
 from .core_runs import talking
 from .latents import latents

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from cyberhost_core.checkpoints.gestures import GESTURES_FORMAT
-from cyberhost_core.conditions.hand_track import HandTrack, hand_tracks, load_hand_track, save_hand_track
+from cyberhost_core.hands.track import HandTrack, hand_tracks, load_hand_track, save_hand_track
 from cyberhost_core.media.audio import read_sound
 from cyberhost_core.media.video import read_frames
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cyberhost_core.conditions.audio_windows import windows
+from cyberhost_core.controls.audio_windows import windows
 from cyberhost_core.perception.speech import SpeechFeatures
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cyberhost_core.conditions.hand_clarity import hand_clarity
+from cyberhost_core.controls.hand_clarity import hand_clarity
 from cyberhost_core.types import Pose
 
 KERNEL = ((2, 0, 2), (0, -8, 0), (2, 0, 2))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cyberhost_core.conditions.movement_map import GROWTH_RANGE, draw_movement_map, movement_box
+from cyberhost_core.controls.movement_map import GROWTH_RANGE, draw_movement_map, movement_box
 from cyberhost_core.types import THORAX, Pose
 
 

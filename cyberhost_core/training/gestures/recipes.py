@@ -5,8 +5,8 @@ from collections.abc import Callable
 from ...config import Config
 from ...gesture.forms import FORMS, FormName
 from ...gesture.model import GestureModelConfig
-from ...gesture.parameters import OFFSET_NUMBERS
 from ...gesture.transformer import GestureConfig
+from ...hands.parameters import OFFSET_NUMBERS
 from ..loop import LoopConfig
 from .batches import GestureSampling
 from .learner import GestureLoss

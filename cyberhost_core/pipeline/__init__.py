@@ -1,0 +1,1 @@
+"""From files to a video: what drives each frame (driving), and the whole story (generate)."""

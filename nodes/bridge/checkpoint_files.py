@@ -1,0 +1,34 @@
+"""Which checkpoints Load CyberHost offers: bundled ones first, then those in models/cyberhost."""
+
+from pathlib import Path
+
+import folder_paths
+
+from ...cyberhost_core import bundled
+from ...cyberhost_core.errors import CheckpointError
+from .folders import KEY
+from .formats import GESTURES, MANO, listed
+
+BUNDLED = "tiny (bundled puppets)"
+BUNDLED_HANDS = "tiny-emo2 (bundled puppets, driven by hands)"
+_BUNDLED = {BUNDLED: bundled.CHECKPOINT, BUNDLED_HANDS: bundled.HANDS_CHECKPOINT}
+
+
+def checkpoints() -> list[str]:
+    """List what Load CyberHost can load; the bundled tiny model comes first."""
+    return [*_BUNDLED, *listed(lambda kind: kind not in (GESTURES, MANO))]
+
+
+def checkpoint_path(name: str) -> Path:
+    """Find a listed checkpoint.
+
+    Raises:   CheckpointError: it is not there
+    """
+    if name in _BUNDLED:
+        return bundled.require(_BUNDLED[name])
+    found = folder_paths.get_full_path(KEY, name)
+    if found is None:
+        raise CheckpointError(
+            f"There is no checkpoint '{name}' in models/{KEY}; put the file there, or choose '{BUNDLED}'."
+        )
+    return Path(found)
