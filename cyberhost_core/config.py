@@ -1,8 +1,12 @@
-"""The base of every configuration: frozen, keyword-only, strict, and JSON in both directions."""
+"""The base of every configuration: frozen, keyword-only, strict, and JSON in both directions.
 
-from typing import Any, Self
+Config    a value of one class
+Member    a value of an open family: `kind` says which class, and a class joins by being defined
+"""
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from .errors import ConfigError
 
@@ -35,3 +39,36 @@ class Config(BaseModel):
                 f"The configuration of {cls.__name__} is not usable: {where}: {first['msg']}; "
                 "use a file written by this version of cyberhost, or convert the older one."
             ) from error
+
+
+class Member(Config):
+    """One of a family of configs that may be listed where the family is expected.
+
+    A direct subclass founds a family; each of its own subclasses that gives `kind` a default is a member, and
+    is read from JSON by that word. Fields typed with the family are annotated SerializeAsAny, or JSON would
+    hold the family's fields alone.
+    """
+
+    kind: str
+    _members: ClassVar[dict[str, type["Member"]]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if Member in cls.__bases__:
+            cls._members = {}
+        elif not cls.model_fields["kind"].is_required():
+            cls._members[cls.model_fields["kind"].default] = cls
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_its_kind(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Any:
+        if Member not in cls.__bases__ or not isinstance(value, dict):
+            return handler(value)
+        kind = value.get("kind")
+        if kind not in cls._members:
+            raise ValueError(f"the kind '{kind}' is not known, one of {', '.join(cls._members)} was expected")
+        try:
+            return cls._members[kind].model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{kind}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -3,6 +3,8 @@
 import math
 from fractions import Fraction
 
+import numpy as np
+
 SPEECH_RATE_HZ = 16_000  # wav2vec2's input rate
 LATENT_STRIDE_PX = 8  # one latent cell covers 8 x 8 pixels in every VAE that this package uses
 
@@ -19,3 +21,15 @@ def frame_count(samples: int, *, rate_hz: int, fps: float) -> int:
 def frame_to_secs(frame: int, *, fps: float) -> float:
     """Start time of a frame in seconds."""
     return frame / fps
+
+
+def between_frames(
+    count: int, *, fps: float, new_fps: float, frames: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Look the middle of each frame at a new rate up between two frames at the old one.
+
+    Shapes:   each (frames,): the frame before, the one after, and the share of the way between them
+    """
+    place = ((np.arange(frames) + 0.5) * fps / new_fps - 0.5).clip(0, count - 1)
+    before = np.floor(place).astype(int)
+    return before, np.minimum(before + 1, count - 1), place - before

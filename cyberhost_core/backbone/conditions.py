@@ -2,6 +2,8 @@
 
 Rows: a batch holds B clips (in guidance, B passes over the same clip) of F frames each, folded to N = B * F
 rows. What is absent is empty: no reference features, no motion frames, no tokens. A layer then adds nothing.
+
+empty -> each conditioner adds what it brings -> the layers read
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,17 +40,20 @@ class Taps:
 class Conditions:
     """Hold everything that drives one segment.
 
-    Shapes:   frames F; reference: module path -> (B * K, S, C), K references per clip that take turns over
-              its frames, usually 1; reference_rows: B booleans, False = this clip does without; motion:
-              module path -> (B, M, S, C); audio_NWD (N, window, D) tokens; identity: region -> (B, R, D)
-              tokens; image_BRD tokens of the whole picture; masks: stage -> (N, regions, S), how much of the
-              sound each region hears, and region_weights one number per region; map_NCHW added after
-              conv_in; time_NE added to the time embedding; embedding_NE is set by the U-Net
+    Shapes:   frames F, clips B; reference: module path -> (B * K, S, C), K references per clip that take
+              turns over its frames, usually 1; reference_rows: B booleans, False = this clip does without,
+              empty where nothing is dropped; motion: module path -> (B, M, S, C); audio_NWD (N, window, D)
+              tokens; identity: region -> (B, R, D) tokens; image_BRD tokens of the whole picture; masks:
+              stage -> (N, regions, S), how much of the sound each region hears, and region_weights one
+              number per region; map_NCHW added after conv_in; time_NE added to the time embedding;
+              embedding_NE is set by the U-Net; given_BGCHW: clean latents that stand before each clip and
+              count among its frames
     """
 
     frames: int
+    clips: int = 1
     reference: Features = field(default_factory=dict)
-    reference_rows: tuple[bool, ...] = (True,)
+    reference_rows: tuple[bool, ...] = ()
     motion: Features = field(default_factory=dict)
     audio_NWD: Tensor = field(default_factory=lambda: torch.empty(0))
     identity: Features = field(default_factory=dict)
@@ -58,9 +63,54 @@ class Conditions:
     map_NCHW: Tensor = field(default_factory=lambda: torch.tensor(0.0))
     time_NE: Tensor = field(default_factory=lambda: torch.tensor(0.0))
     embedding_NE: Tensor = field(default_factory=lambda: torch.tensor(0.0))
+    given_BGCHW: Tensor = field(default_factory=lambda: torch.empty(1, 0))
     taps: Taps = field(default_factory=Taps)
     memo: Memo = field(default_factory=dict)
     clip_memo: Memo = field(default_factory=dict)
+
+    @property
+    def sampled_frames(self) -> int:
+        """Frames of a clip that are being sampled: all but those that are given."""
+        return self.frames - self.given_BGCHW.shape[1]
+
+    def plus(self, **added: Tensor) -> Self:
+        """Add to what is summed up: map_NCHW, time_NE."""
+        return replace(self, **{name: getattr(self, name) + value for name, value in added.items()})
+
+    def opened_by(self, given_BGCHW: Tensor) -> Self:
+        """Put clean frames before every clip: all layers see them, and they themselves hear and show nothing.
+
+        Call it when everything that has a value per frame is in.
+        """
+
+        def padded(x: Tensor) -> Tensor:
+            if x.ndim < 2:
+                return x
+            clips = x.unflatten(0, (self.clips, self.frames))
+            return torch.cat([clips.new_zeros(self.clips, count, *x.shape[1:]), clips], dim=1).flatten(0, 1)
+
+        count = given_BGCHW.shape[1]
+        return replace(
+            self,
+            frames=self.frames + count,
+            given_BGCHW=given_BGCHW,
+            audio_NWD=padded(self.audio_NWD),
+            masks={stage: padded(mask) for stage, mask in self.masks.items()},
+            map_NCHW=padded(self.map_NCHW),
+            time_NE=padded(self.time_NE),
+        )
+
+    def with_given(self, x_NCHW: Tensor) -> Tensor:
+        """Put the given frames before the sampled ones, (B * sampled, C, h, w) -> (B * frames, C, h, w)."""
+        if not self.given_BGCHW.numel():
+            return x_NCHW
+        clips = x_NCHW.unflatten(0, (self.clips, -1))
+        return torch.cat([self.given_BGCHW.to(clips), clips], dim=1).flatten(0, 1)
+
+    def without_given(self, x_NCHW: Tensor) -> Tensor:
+        """Cut the given frames off again."""
+        given = self.frames - self.sampled_frames
+        return x_NCHW.unflatten(0, (self.clips, -1))[:, given:].flatten(0, 1) if given else x_NCHW
 
     def with_embedding(self, embedding_NE: Tensor) -> Self:
         """Set this step's time embedding; everything else, the memos too, is shared."""
@@ -84,9 +134,8 @@ class Conditions:
 
         Shapes:   (B * K, ...) -> (N, ...)
         """
-        clips = len(self.reference_rows)
-        turns = torch.arange(self.frames, device=references.device) % (len(references) // clips)
-        return references.unflatten(0, (clips, -1))[:, turns].flatten(0, 1)
+        turns = torch.arange(self.frames, device=references.device) % (len(references) // self.clips)
+        return references.unflatten(0, (self.clips, -1))[:, turns].flatten(0, 1)
 
     def rows(self, *, having: bool, device: torch.device) -> Tensor:
         """Number the folded rows whose clip has a reference, or those whose clip has none.
@@ -138,6 +187,7 @@ def join(parts: Sequence[Conditions]) -> Conditions:
 
     return Conditions(
         frames=first.frames,
+        clips=sum(part.clips for part in parts),
         reference=joined("reference"),
         reference_rows=tuple(row for part in parts for row in part.reference_rows),
         motion=joined("motion"),
@@ -148,4 +198,5 @@ def join(parts: Sequence[Conditions]) -> Conditions:
         image_BRD=stacked("image_BRD"),
         map_NCHW=stacked("map_NCHW"),
         time_NE=stacked("time_NE"),
+        given_BGCHW=stacked("given_BGCHW"),
     )

@@ -49,7 +49,7 @@ class LatentsBank(nn.Module):
         self._kept: tuple[tuple[object, ...], Tensor] | None = None
 
     def forward(self) -> Tensor:
-        if self.training or torch.is_grad_enabled():
+        if self.training or (torch.is_grad_enabled() and self.latents.requires_grad):
             return gram_schmidt(self.latents).flatten(0, 1)
         # Weights made in inference mode, as inside ComfyUI, count no versions: only new storage is noticed.
         version = 0 if self.latents.is_inference() else self.latents._version

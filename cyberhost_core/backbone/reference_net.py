@@ -31,9 +31,8 @@ class ReferenceNet(UNet):
     def features(self, latents_NCHW: Tensor, pose_NCHW: Tensor, tokens_NRD: Tensor) -> dict[str, Tensor]:
         """Run once and return what the denoiser's layers of the same path will read."""
         taps = Taps(frozenset({"reference"}))
-        rows = (False,) * len(latents_NCHW)
         conditions = Conditions(
-            frames=1, reference_rows=rows, image_BRD=tokens_NRD, map_NCHW=pose_NCHW, taps=taps
+            frames=1, clips=len(latents_NCHW), image_BRD=tokens_NRD, map_NCHW=pose_NCHW, taps=taps
         )
         self(latents_NCHW, torch.zeros(len(latents_NCHW), device=latents_NCHW.device), conditions)
         return taps.values["reference"]

@@ -57,6 +57,8 @@ class UNetConfig(Config):
 class UNet(nn.Module):
     """Predict from noised latents, a timestep and conditions.
 
+    Frames that the conditions give clean stand before the sampled ones inside, and in neither x nor result.
+
     Shapes:   x (B * F, C, h, w), timestep (B,) -> (B * F, C, h, w)
     """
 
@@ -96,9 +98,9 @@ class UNet(nn.Module):
             self.conv_out = ops.Conv2d(first, config.latent_channels, 3, padding=1)
 
     def forward(self, x_NCHW: Tensor, timestep_B: Tensor, conditions: Conditions) -> Tensor:
-        embedding = self.time_embedding(timestep_B, x_NCHW.dtype).repeat_interleave(conditions.frames, dim=0)
+        embedding = self._time(timestep_B, conditions, dtype=x_NCHW.dtype)
         conditions = conditions.with_embedding(embedding + conditions.time_NE.to(embedding.dtype))
-        h = self.conv_in(x_NCHW)
+        h = self.conv_in(conditions.with_given(x_NCHW))
         h = h + conditions.map_NCHW.to(h.dtype)
         skips = [h]
         for block in cast("list[Block]", self.down_blocks):
@@ -106,7 +108,16 @@ class UNet(nn.Module):
         h = self.mid_block(h, conditions)
         for block in cast("list[Block]", self.up_blocks):
             h = block.up(h, skips, conditions)
-        return self.conv_out(nnf.silu(self.conv_norm_out(h))) if self.output else h
+        return conditions.without_given(self.conv_out(nnf.silu(self.conv_norm_out(h)))) if self.output else h
+
+    def _time(self, timestep_B: Tensor, conditions: Conditions, *, dtype: torch.dtype) -> Tensor:
+        """Embed every frame's timestep, (N, E): the clip's, or 0 for frames that are given clean."""
+        sampled = self.time_embedding(timestep_B, dtype).repeat_interleave(conditions.sampled_frames, dim=0)
+        given = conditions.frames - conditions.sampled_frames
+        if not given:
+            return sampled
+        clean = self.time_embedding(torch.zeros_like(timestep_B), dtype)[:, None].expand(-1, given, -1)
+        return torch.cat([clean, sampled.unflatten(0, (conditions.clips, -1))], dim=1).flatten(0, 1)
 
 
 class Block(nn.Module):

@@ -1,16 +1,17 @@
-"""Which autoencoder a system's latents belong to, for measurements: how it is built, and how it decodes.
+"""Which autoencoder a system's latents belong to: how it is built, and how it decodes.
 
 latents of 4 channels -> Stable Diffusion's (diffusers' AutoencoderKL)      others -> the small one
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..backbone.vae import TinyVAE, TinyVAEConfig
-from ..errors import require_extra
+from ..errors import CheckpointError, require_extra
 from ..systems.spec import SystemSpec
 from .file import StoredCheckpoint
 
@@ -50,6 +51,23 @@ def stored_autoencoder(stored: StoredCheckpoint) -> Autoencoder:
     if stored.autoencoder is not None:
         return _stable_diffusion(stored.autoencoder[1])
     return usual_autoencoder(stored.spec)
+
+
+def build_stable_diffusion(
+    state: Mapping[str, Tensor], config: Mapping[str, Any], *, path: Path
+) -> nn.Module:
+    """Build Stable Diffusion's autoencoder with its weights, in float32.
+
+    Raises:   CheckpointError: they do not fit the configuration; path is named
+    """
+    network = _stable_diffusion(config).build()
+    try:
+        network.load_state_dict({name: value.float() for name, value in state.items()})
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"The autoencoder in {path} does not fit its configuration; convert it again."
+        ) from error
+    return network
 
 
 def _small(config: TinyVAEConfig) -> Autoencoder:

@@ -28,8 +28,10 @@ from ..systems.spec import SystemSpec
 from .building import build_filled, fill
 from .packing import pack, unpack
 from .sharing import with_shared, without_shared
+from .specs import read_spec
 
-FORMAT = "cyberhost-1"
+FORMAT = "cyberhost-2"
+READ_FORMATS = (FORMAT, "cyberhost-1")  # the older one's specification is translated, see specs
 _DIFFUSERS = '"_class_name"'  # a field of every configuration that diffusers writes
 
 
@@ -126,7 +128,7 @@ def open_checkpoint(path: Path) -> StoredCheckpoint:
         audio = (parts["audio_encoder."], json.loads(metadata["audio_encoder"]))
     return StoredCheckpoint(
         path=path,
-        spec=SystemSpec.parse(metadata["system"]),
+        spec=read_spec(metadata["system"]),
         system=parts[""],
         vae=vae,
         autoencoder=autoencoder,
@@ -144,15 +146,28 @@ def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS, dtype: torch.dtype = to
     Raises:   CheckpointError: as open_checkpoint, or weights that do not fit
     """
     stored = open_checkpoint(path)
-    model = build_filled(
-        lambda layers: SystemModel(stored.spec, ops=layers), stored.system, ops=ops, dtype=dtype, path=path
-    )
     return Checkpoint(
-        model=model,
+        model=system_model(stored, ops=ops, dtype=dtype),
         vae=stored.vae,
         audio_encoder=stored.audio_encoder,
         licence=stored.licence,
         training=stored.training,
+    )
+
+
+def system_model(
+    stored: StoredCheckpoint, *, ops: Ops = TORCH_OPS, dtype: torch.dtype = torch.float32
+) -> SystemModel:
+    """Build the system that a file holds, in evaluation mode.
+
+    Raises:   CheckpointError: weights that do not fit
+    """
+    return build_filled(
+        lambda layers: SystemModel(stored.spec, ops=layers),
+        stored.system,
+        ops=ops,
+        dtype=dtype,
+        path=stored.path,
     )
 
 
@@ -180,7 +195,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 def _check_format(metadata: Mapping[str, str], path: Path) -> None:
     found = metadata.get("format", "none")
-    if found != FORMAT or "system" not in metadata:
+    if found not in READ_FORMATS or "system" not in metadata:
         raise CheckpointError(
             f"{path} is no CyberHost checkpoint (its format is '{found}', '{FORMAT}' was expected); "
             "give a file made by 'cyberhost train' or 'cyberhost convert'."

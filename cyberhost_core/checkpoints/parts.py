@@ -18,7 +18,7 @@ from ..media.images import read_image
 from ..perception.wav2vec_file import read_wav2vec_folder
 from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
-from .file import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
+from .file import READ_FORMATS, Checkpoint, load_checkpoint, save_checkpoint
 from .preview import fit_preview
 
 _VAE_FORMAT = "cyberhost-vae-1"
@@ -36,7 +36,7 @@ def load_vae(path: Path) -> TinyVAE:
     Raises:   CheckpointError: missing, damaged or of another kind
     """
     metadata = _metadata(path)
-    if metadata.get("format") == FORMAT:
+    if metadata.get("format") in READ_FORMATS:
         whole = load_checkpoint(path)
         if whole.vae is not None:
             return whole.vae
@@ -55,7 +55,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
     Raises:   CheckpointError: missing or damaged
     """
-    if _metadata(path).get("format") == FORMAT:
+    if _metadata(path).get("format") in READ_FORMATS:
         return load_checkpoint(path).model.state_dict()
     return load_file(path)
 

@@ -5,23 +5,18 @@ Stable Diffusion's, in a checkpoint that was converted with it -> diffusers' Aut
 """
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ..data.encode import EncodesPictures
 from ..errors import CheckpointError
 from ..systems.spec import SD_LATENT_SCALE
-from .autoencoders import stored_autoencoder
-from .file import FORMAT, open_checkpoint
+from .autoencoders import build_stable_diffusion
+from .file import READ_FORMATS, open_checkpoint
 from .parts import load_vae
-
-
-class EncodesPictures(Protocol):
-    """Turns pictures (N, 3, Y, X) in -1..1 into latents (N, C, h, w) of about unit variance."""
-
-    def encode(self, x: Tensor, /) -> Tensor: ...
 
 
 class StableDiffusionEncoder:
@@ -51,7 +46,7 @@ def load_picture_encoder(path: Path) -> EncodesPictures:
     Raises:   CheckpointError: missing, damaged, of another kind, or a checkpoint without one
               MissingExtraError: Stable Diffusion's needs diffusers
     """
-    if _format(path) != FORMAT:
+    if _format(path) not in READ_FORMATS:
         return load_vae(path)
     stored = open_checkpoint(path)
     if stored.vae is not None:
@@ -61,15 +56,9 @@ def load_picture_encoder(path: Path) -> EncodesPictures:
             f"The checkpoint {path} holds no autoencoder, which turns pictures into latents; convert it "
             "again with --vae, or give another file."
         )
-    state, config = stored.autoencoder
-    network = stored_autoencoder(stored).build()
-    try:
-        network.load_state_dict({name: value.float() for name, value in state.items()})
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"The autoencoder in {path} does not fit its configuration; convert it again."
-        ) from error
-    return StableDiffusionEncoder(network, scale=config.get("scaling_factor", SD_LATENT_SCALE))
+    network = build_stable_diffusion(*stored.autoencoder, path=path)
+    scale = stored.autoencoder[1].get("scaling_factor", SD_LATENT_SCALE)
+    return StableDiffusionEncoder(network, scale=scale)
 
 
 def _format(path: Path) -> str:

@@ -16,13 +16,15 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..backbone.conditions import join
-from ..diffusion.guidance import Guidance
+from ..conditioners.values import Drive, Encoded
 from ..diffusion.schedule import ScheduleSpec
 from ..errors import CheckpointError
-from ..systems.encoders import Drive, Motion, Reference
+from ..guidance.guidance import FULL, WITHOUT_BOTH
+from ..guidance.plain import PlainGuidance
+from ..sampling.denoise import SamplingOptions
+from ..sampling.video import sample_segment
 from ..systems.model import SystemModel
 from ..systems.public import PeerConfig
-from ..systems.sampling import SamplingOptions, sample_segment
 from .file import load_checkpoint
 from .peers import convert_peer
 
@@ -73,7 +75,9 @@ def run_case(path: Path) -> CaseErrors:
         model = load_checkpoint(converted).model
     reference, drive = _inputs(model, case, told)
     x_FCHW = told["latents"][0].transpose(0, 1)
-    conditions = join([model.pass_conditions(reference, drive, name=name) for name in ("null", "full")])
+    conditions = join(
+        [model.conditions(reference, drive, missing=(seen.without,)) for seen in (WITHOUT_BOTH, FULL)]
+    )
     found = model.denoiser(x_FCHW.repeat(2, 1, 1, 1), told["timestep"].float().expand(2), conditions)
     scale = case["guidance_scale"]
     sampled = sample_segment(
@@ -83,7 +87,7 @@ def run_case(path: Path) -> CaseErrors:
         x_FCHW,
         SamplingOptions(
             schedule=_schedule(model.spec.schedule, case),
-            guidance=Guidance(reference_scale=scale, audio_scale=scale),
+            guidance=PlainGuidance(scale=scale),
         ),
         on_step=lambda _done, _steps: None,
     )
@@ -133,24 +137,22 @@ def _schedule(published: ScheduleSpec, case: Mapping[str, Any]) -> ScheduleSpec:
     )
 
 
-def _inputs(
-    model: SystemModel, case: Mapping[str, Any], told: Mapping[str, Tensor]
-) -> tuple[Reference, Drive]:
+def _inputs(model: SystemModel, case: Mapping[str, Any], told: Mapping[str, Tensor]) -> tuple[Encoded, Drive]:
     frames = case["frames"]
     reference_latents = told["ref_latents"]  # the reference picture first, then motion frames
     vector_BD = told["face_emb"] if "face_emb" in told else told.get("image_tokens", torch.empty(1, 0))
-    reference = model.encode_reference(
-        latents_BCHW=reference_latents[:1], image_vector_BD=vector_BD.flatten(1)
+    reference = model.read(
+        {"latents": reference_latents[:1], "image_vector": vector_BD.flatten(1), **_masks(told)}
     )
-    motion_BMCHW = reference_latents[None, 1:]
     maps_BFCYX = told["pose_image_small"].transpose(1, 2)
     drive = Drive(
-        audio_BFWD=_audio(told, frames),
-        maps_BFCYX=maps_BFCYX.repeat_interleave(8, dim=-1).repeat_interleave(8, dim=-2),
-        clarity_BF4=torch.zeros(1, frames, 4),
-        motion=model.encode_motion(motion_BMCHW, reference) if motion_BMCHW.shape[1] else Motion(),
-        masks=_masks(told),
-        region_weights=tuple(case.get("motion_scale", (1.0, 1.0, 1.0))),
+        frames=frames,
+        values={
+            "audio": _audio(told, frames),
+            "maps": maps_BFCYX.repeat_interleave(8, dim=-1).repeat_interleave(8, dim=-2),
+            "region_weights": torch.tensor([[case.get("motion_scale", (1.0, 1.0, 1.0))]]),
+        },
+        motion=model.follow(reference_latents[None, 1:], reference),
     )
     return reference, drive
 
@@ -162,11 +164,12 @@ def _audio(told: Mapping[str, Tensor], frames: int) -> Tensor:
     return told["audio_windows"].flatten(3) if "audio_windows" in told else torch.zeros(1, frames, 0, 0)
 
 
-def _masks(told: Mapping[str, Tensor]) -> dict[int, Tensor]:
-    masks: dict[int, Tensor] = {}
+def _masks(told: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Masks by stage, (F, regions, S); the recording has the same for every frame."""
+    masks: dict[str, Tensor] = {}
     while f"mask_full_{len(masks)}" in told:
         level = [told[f"mask_{region}_{len(masks)}"] for region in _REGIONS]
-        masks[len(masks)] = torch.stack(level, dim=1)[None]
+        masks[f"masks:{len(masks)}"] = torch.stack(level, dim=1)[:1]
     return masks
 
 

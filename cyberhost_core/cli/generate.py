@@ -138,5 +138,6 @@ def generate(
         sampler=sampler,
         scale=scale,
     )
-    report = animate(inputs, options=options, checkpoint=checkpoint, pose_detector=pose_detector, quiet=quiet)
+    networks = Networks(pose_detector=pose_detector)
+    report = animate(inputs, options=options, checkpoint=checkpoint, networks=networks, quiet=quiet)
     typer.echo(json.dumps(dataclasses.asdict(report), default=str) if as_json else summary(report))

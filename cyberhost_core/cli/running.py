@@ -26,7 +26,7 @@ from ..media.output import ensure_writable
 from ..media.video import SUFFIXES
 
 if TYPE_CHECKING:
-    from ..pipeline.generate import GenerateOptions, GenerateReport, Progress
+    from ..pipeline.generate import GenerateOptions, GenerateReport, Networks, Progress
 
 _STDERR = 2
 
@@ -60,7 +60,7 @@ def animate(
     *,
     options: "GenerateOptions",
     checkpoint: Path | None = None,
-    pose_detector: Path | None = None,
+    networks: "Networks | None" = None,
     quiet: bool = False,
 ) -> "GenerateReport":
     """Run the core on the inputs, with bars and a clean Ctrl-C.
@@ -79,7 +79,7 @@ def animate(
             sound=inputs.sound,
             out_path=inputs.out,
             options=options,
-            pose_detector_path=pose_detector,
+            networks=networks,
             on_progress=on_progress,
             is_cancelled=is_cancelled,
         )

@@ -1,12 +1,12 @@
 """Turn a video whose keypoints are known into what a trainer reads: latents, scores, features, crops."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..checkpoints.picture_encoder import EncodesPictures
 from ..controls.hand_clarity import hand_clarity
 from ..controls.regions import hand_crops
 from ..hands.confidence import hand_confidence
@@ -16,6 +16,12 @@ from ..types import Pose
 from .store import PreparedVideo
 
 ENCODE_CHUNK = 32
+
+
+class EncodesPictures(Protocol):
+    """Turns pictures (N, 3, Y, X) in -1..1 into latents (N, C, h, w) of about unit variance."""
+
+    def encode(self, x: Tensor, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,3 @@ def hand_confidence(pose: Pose) -> np.ndarray:
     """
     hands = np.stack([pose.left_hand_FKC, pose.right_hand_FKC], axis=1)
     return np.clip(np.nan_to_num(hands[..., 2]).mean(axis=-1), 0, 1).astype(np.float32)
-
-
-def wanted_confidence(
-    shown_FH: np.ndarray, *, high: tuple[float, float] | None, share: float = 1.0
-) -> np.ndarray:
-    """Ask for clear hands wherever there are hands: a system's calibrated high value, or a share of it.
-
-    Shapes:   shown_FH (F, 2) booleans -> (F, 2) float32; zeros for a system that is not told (high None)
-    Source:   EMO2 section 3.4: "During inference, assigning higher confidence scores results in clearer and
-              structurally correct hands"
-    """
-    return (share * shown_FH * np.array(high or (0.0, 0.0))).astype(np.float32)

@@ -18,6 +18,7 @@ from .. import bundled
 from ..errors import MediaError, PoseError
 from ..media.output import writing, written_whole
 from ..types import FACE_POINTS, SEEN, Pose
+from ..units import between_frames
 from .mixing import mixed
 from .parameters import HandParameters
 from .poses import with_hands_filled
@@ -141,15 +142,23 @@ def at_fps(track: HandTrack, fps: float) -> HandTrack:
 
     Where a point is not seen in both, it is taken from the nearer one as it is there.
     """
-    frames = max(1, round(len(track) * fps / track.fps))
-    place_F = ((np.arange(frames) + 0.5) * track.fps / fps - 0.5).clip(0, len(track) - 1)
-    before = np.floor(place_F).astype(int)
-    after = np.minimum(before + 1, len(track) - 1)
-    share_F = place_F - before
-    pose = mixed_pose(track.pose[before], track.pose[after], share_F)
+    before, after, share_F = between_frames(
+        len(track), fps=track.fps, new_fps=fps, frames=max(1, round(len(track) * fps / track.fps))
+    )
     made = track.parameters
     between = None if made is None else replace(mixed(made[before], made[after], share_F), fps=fps)
+    pose = pose_at_fps(track.pose, track.fps, fps)
     return replace(track, pose=pose, fps=fps, parameters=between)
+
+
+def pose_at_fps(pose: Pose, fps: float, new_fps: float) -> Pose:
+    """Move keypoints alone to another frame rate, as at_fps does."""
+    if fps == new_fps:
+        return pose
+    before, after, share_F = between_frames(
+        len(pose), fps=fps, new_fps=new_fps, frames=max(1, round(len(pose) * new_fps / fps))
+    )
+    return mixed_pose(pose[before], pose[after], share_F)
 
 
 def mixed_pose(first: Pose, second: Pose, share_F: np.ndarray) -> Pose:

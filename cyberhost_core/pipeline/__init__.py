@@ -1,1 +1,7 @@
-"""From files to a video: what drives each frame (driving), and the whole story (generate)."""
+"""From files to a video, for every system.
+
+generate      the whole story: picture, sound, options -> mp4
+talker        a loaded checkpoint with the outside networks that it needs, stage by stage
+driving       what each kind of map shows: a box, hands, a face, skeletons
+autoencoders  the two kinds of autoencoder behind one form
+"""

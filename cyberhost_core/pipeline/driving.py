@@ -1,47 +1,50 @@
-"""What a system's map shows over a whole video: the box that the body moves in, or hands and arms.
+"""What a system's maps show over a whole video, by what it was trained with.
 
-movement    fixed box, drawn once
-hand_maps   a voice -> stage 1 -> hands    or a hand track, fitted to the portrait -> hands
-            hands + the portrait's shoulders -> arms -> maps, drawn segment by segment
+movement    a box that the body moves in, drawn once; with a hand track, hands on it; with a driving video,
+            the skeletons of its person instead
+hand_maps   a voice -> stage 1 -> hands, or a hand track, fitted to the portrait -> hands and arms, rendered
+hands       a hand track, or a driving video's hands, fitted to the portrait, as EchoMimicV2 draws them
+face_box    where the portrait's face is
+skeleton    the skeletons of a driving video's person
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .. import bundled
 from ..checkpoints.gestures import load_gestures
+from ..conditioners.asks import CONFIDENCE, MAP, Ask
+from ..conditioners.drawn_maps import Drawing, DrawnMaps
+from ..controls.face_masks import face_box_map
+from ..controls.hand_drawing import draw_peer_hands_on
 from ..controls.movement_map import draw_movement_map, fixed_box
+from ..controls.skeleton_map import draw_hands_on, draw_skeleton
 from ..errors import ConfigError
 from ..gesture.sampling import generate_motion
 from ..hands.alignment import align_track
 from ..hands.arms import with_arms
 from ..hands.body_offset import body_offset
-from ..hands.confidence import wanted_confidence
 from ..hands.drawing.motion_maps import MotionMaps
 from ..hands.fit import with_parameters
 from ..hands.parameters import HandParameters
 from ..hands.sizes import hand_sizes
-from ..hands.skeleton import SIDES
-from ..hands.track import HandTrack, load_hand_track
+from ..hands.track import HandTrack, load_hand_track, pose_at_fps
 from ..hands.track_length import WHEN_SHORT, at_rate
-from ..systems.spec import SystemSpec
-from ..systems.track import Maps
+from ..media.fit import fit_image
+from ..media.probe import video_facts
+from ..media.video import iter_frames
+from ..perception.pose import PoseDetector, require_person
 from ..types import Pose
+from .portrait import Portrait
 
+_LOOKED_AT_ONCE = 8  # frames of a driving video
 Tell = Callable[[int, int], None]  # (done, total); raises to cancel
-DRIVABLE = ("movement", "hand_maps")
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Driven:
-    """What a Track takes of it: maps, and how sure a detector would be of each hand, see Track."""
-
-    maps_FCYX: Tensor | Maps
-    confidence_F2: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,82 +53,201 @@ class Driving:
 
     Units:    movement: width and height of the movement box as fractions of the picture; amplitude: of the
               left and the right hand, times what is usual
-    track: a hand track file that drives instead of the voice; when_short: what to do where it ends before the
-    sound: "hold last", "loop" or "error". gestures: weights of stage 1; None: the bundled ones.
+    track: a hand track file; video: a clip whose person drives; when_short: what to do where either ends
+    before the sound: "hold last", "loop" or "error". gestures: weights of stage 1; None: the bundled ones.
     """
 
     movement: tuple[float, float] | None = None
     track: Path | None = None
+    video: Path | None = None
     when_short: str = WHEN_SHORT[0]
     gestures: Path | None = None
     amplitude: tuple[float, float] | None = None
     style: str = "speaking"
 
 
-def driving_maps(
-    spec: SystemSpec,
-    portrait: Pose,
-    driving: Driving,
-    *,
-    audio_FD: Tensor,
-    fps: float,
-    seed: int,
-    tell: Tell | None = None,
-) -> Driven:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scene:
+    """What a map is drawn from.
+
+    Shapes:   audio_FD (F, D) speech features at fps, of the whole video; F = 0 where nothing is heard
+    """
+
+    system: str
+    maps: DrawnMaps
+    portrait: Portrait
+    detector: PoseDetector
+    driving: Driving
+    audio_FD: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+    fps: float
+    seed: int
+    tell: Tell | None = None
+
+    @property
+    def size(self) -> dict[str, int]:
+        height, width = self.portrait.picture_YXC.shape[:2]
+        return {"height": height, "width": width}
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnPoses:
+    """Maps of a whole video, drawn as they are asked for, so that memory does not grow with length."""
+
+    pose: Pose
+    draw: Callable[[Pose], Tensor]
+
+    def __len__(self) -> int:
+        return len(self.pose)
+
+    def __getitem__(self, index_N: Tensor) -> Tensor:
+        return self.draw(self.pose[index_N.numpy()])
+
+
+def drawn(scene: Scene) -> Mapping[Ask, Any]:
     """Draw, or be ready to draw, what drives each frame of a video.
 
-    Shapes:   audio_FD (F, D) speech features at fps, of the whole video
-    Raises:   ConfigError: hands were chosen for a system that is not driven by them, or its maps cannot be
-              drawn from a voice; whatever reading a track or weights raises
+    Raises:   ConfigError: something was chosen that has no effect on this system, or something that drives it
+              is missing; whatever reading a track, a video or weights raises
     """
-    if spec.map_kind == "movement":
-        if driving.track is not None:
+    chosen = {"movement", "track", "video", "gestures", "amplitude"} - _NEEDS[scene.maps.drawing]
+    for name in sorted(chosen):
+        if getattr(scene.driving, name) is not None:
             raise ConfigError(
-                f"A hand track was given, but '{spec.name}' is driven by a movement box; leave the track "
-                "out, or take weights that are driven by hands."
+                f"{_OPTIONS[name]} was given, but '{scene.system}' is driven by "
+                f"{_WORDS[scene.maps.drawing]}; leave it out, or take weights that use it."
             )
-        width_frac, height_frac = driving.movement or spec.movement_box
-        box = fixed_box(portrait, width_frac=width_frac, height_frac=height_frac)
-        drawn = draw_movement_map(box, height=spec.height, width=spec.width)[None]
-        return Driven(maps_FCYX=drawn, confidence_F2=torch.zeros(1, len(SIDES)))
-    hands = (
-        _spoken(portrait, driving, audio_FD=audio_FD, fps=fps, seed=seed, tell=tell)
-        if driving.track is None
-        else _tracked(portrait, driving, frames=len(audio_FD), fps=fps, tell=tell)
-    )
-    return Driven(
-        maps_FCYX=MotionMaps(hands, with_arms(hands, portrait)),
-        confidence_F2=torch.from_numpy(wanted_confidence(hands.valid_FH, high=spec.hand_confidence)),
-    )
+    return _DRAWERS[scene.maps.drawing](scene)
 
 
-def _spoken(
-    portrait: Pose, driving: Driving, *, audio_FD: Tensor, fps: float, seed: int, tell: Tell | None
-) -> HandParameters:
-    model = load_gestures(driving.gestures or bundled.require(bundled.GESTURES))
-    if fps != model.fps:
+def _movement(scene: Scene) -> Mapping[Ask, Any]:
+    if scene.driving.video is not None:
+        pose = align_track(_followed(scene, scene.driving.video), scene.portrait.pose).pose
+        return {MAP: DrawnPoses(pose, draw_skeleton)}
+    width_frac, height_frac = scene.driving.movement or scene.maps.box
+    box = fixed_box(scene.portrait.pose, width_frac=width_frac, height_frac=height_frac)
+    box_map = draw_movement_map(box, **scene.size)
+    if scene.driving.track is None:
+        return {MAP: box_map[None]}
+    pose = _tracked(scene, scene.driving.track).pose
+    return {MAP: DrawnPoses(pose, lambda part: draw_hands_on(box_map, part))}
+
+
+def _hand_maps(scene: Scene) -> Mapping[Ask, Any]:
+    if scene.driving.track is None and scene.driving.video is None:
+        hands = _spoken(scene)
+    else:
+        hands = _with_parameters(_driver(scene), scene)
+    maps = MotionMaps(hands, with_arms(hands, scene.portrait.pose))
+    return {MAP: maps, CONFIDENCE: hands.valid_FH.astype(np.float64)}
+
+
+def _peer_hands(scene: Scene) -> Mapping[Ask, Any]:
+    black = torch.zeros(1, 3, scene.size["height"], scene.size["width"])
+    return {MAP: DrawnPoses(_driver(scene).pose, lambda part: draw_peer_hands_on(black, part))}
+
+
+def _face_box(scene: Scene) -> Mapping[Ask, Any]:
+    return {MAP: face_box_map(scene.portrait.pose)}
+
+
+def _skeletons(scene: Scene) -> Mapping[Ask, Any]:
+    if scene.driving.video is None:
         raise ConfigError(
-            f"A video of {fps:g} frames per second was asked for, but hands are made from the voice at "
+            f"'{scene.system}' is driven by a video, and none was given; give a clip of a person with "
+            "--video."
+        )
+    pose = _person_of(scene, scene.driving.video)
+    return {
+        MAP: DrawnPoses(pose_at_fps(pose, video_facts(scene.driving.video).fps, scene.fps), draw_skeleton)
+    }
+
+
+_DRAWERS: dict[Drawing, Callable[[Scene], Mapping[Ask, Any]]] = {
+    "movement": _movement,
+    "hand_maps": _hand_maps,
+    "hands": _peer_hands,
+    "face_box": _face_box,
+    "skeleton": _skeletons,
+}
+_NEEDS: dict[Drawing, set[str]] = {
+    "movement": {"movement", "track", "video"},
+    "hand_maps": {"track", "video", "gestures", "amplitude"},
+    "hands": {"track", "video"},
+    "face_box": set(),
+    "skeleton": {"video"},
+}
+_WORDS: dict[Drawing, str] = {
+    "movement": "a movement box, a hand track or a video",
+    "hand_maps": "a voice, a hand track or a video",
+    "hands": "a hand track or a video",
+    "face_box": "the box of the portrait's face",
+    "skeleton": "a video",
+}
+_OPTIONS = {
+    "movement": "A movement box",
+    "track": "A hand track",
+    "video": "A driving video",
+    "gestures": "A gesture model",
+    "amplitude": "An amplitude of gestures",
+}
+
+
+def _driver(scene: Scene) -> HandTrack:
+    """The hands that were given, on the portrait's person, as long as the sound."""
+    if scene.driving.track is not None:
+        return _tracked(scene, scene.driving.track)
+    if scene.driving.video is not None:
+        return align_track(_followed(scene, scene.driving.video), scene.portrait.pose)
+    raise ConfigError(
+        f"'{scene.system}' is driven by hands, and none were given; give a hand track with --hands, or a "
+        "clip of a person with --video."
+    )
+
+
+def _tracked(scene: Scene, path: Path) -> HandTrack:
+    track = align_track(load_hand_track(path), scene.portrait.pose)
+    return at_rate(track, scene.fps, len(scene.audio_FD), when_short=scene.driving.when_short)
+
+
+def _followed(scene: Scene, path: Path) -> HandTrack:
+    """Follow the person of a video with their hands, at the rate and, where there is a sound, its length."""
+    track = HandTrack(_person_of(scene, path), fps=video_facts(path).fps, source=path.name)
+    return at_rate(track, scene.fps, len(scene.audio_FD), when_short=scene.driving.when_short)
+
+
+def _person_of(scene: Scene, path: Path) -> Pose:
+    """Find the person of a video in every frame, cropped as the portrait is."""
+    found: list[np.ndarray] = []
+    for frames_FYXC in iter_frames(path, chunk=_LOOKED_AT_ONCE):
+        pictures = np.stack([fit_image(frame, **scene.size) for frame in frames_FYXC])
+        found.append(scene.detector.detect(pictures, padding=scene.portrait.padding).packed_FKC())
+        if scene.tell:
+            scene.tell(0, 1)
+    return require_person(Pose.from_packed(np.concatenate(found), **scene.size))
+
+
+def _spoken(scene: Scene) -> HandParameters:
+    model = load_gestures(scene.driving.gestures or bundled.require(bundled.GESTURES))
+    if scene.fps != model.fps:
+        raise ConfigError(
+            f"A video of {scene.fps:g} frames per second was asked for, but hands are made from the voice at "
             f"{model.fps:g}; ask for that rate, or give a hand track."
         )
+    amplitude = scene.driving.amplitude
     return generate_motion(
         model,
-        audio_FD=audio_FD,
-        frames=len(audio_FD),
-        seed=seed,
-        style=driving.style,
-        amplitudes=(None, None) if driving.amplitude is None else model.amplitudes(driving.amplitude),
-        offset_FD=body_offset(portrait),
-        sizes_frac=hand_sizes(portrait),
-        progress=tell,
+        audio_FD=scene.audio_FD,
+        frames=len(scene.audio_FD),
+        seed=scene.seed,
+        style=scene.driving.style,
+        amplitudes=(None, None) if amplitude is None else model.amplitudes(amplitude),
+        offset_FD=body_offset(scene.portrait.pose),
+        sizes_frac=hand_sizes(scene.portrait.pose),
+        progress=scene.tell,
     )
 
 
-def _tracked(
-    portrait: Pose, driving: Driving, *, frames: int, fps: float, tell: Tell | None
-) -> HandParameters:
-    assert driving.track is not None
-    track: HandTrack = at_rate(load_hand_track(driving.track), fps, frames, when_short=driving.when_short)
-    fitted = with_parameters(align_track(track, portrait), progress=tell).parameters
+def _with_parameters(track: HandTrack, scene: Scene) -> HandParameters:
+    fitted = with_parameters(track, progress=scene.tell).parameters
     assert fitted is not None
     return fitted

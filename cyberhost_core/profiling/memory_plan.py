@@ -19,11 +19,10 @@ import torch
 from torch import Tensor
 
 from ..checkpoints.autoencoders import Autoencoder
-from ..diffusion.guidance import Guidance, combine
+from ..conditioners.values import Drive, Encoded
 from ..reports.tables import aligned
-from ..systems.encoders import Drive, Reference
+from ..sampling.network import GuidedNetwork, Moment
 from ..systems.model import SystemModel, on_meta, parameter_table
-from ..systems.sampling import guided_conditions, guided_prediction
 from ..systems.spec import SystemSpec
 from .fake_tensors import fake_tensors, give_fake_weights
 from .live_bytes import LiveBytes
@@ -36,6 +35,7 @@ _ASSUMPTIONS = (
     "Not counted: workspace of kernels, the allocator's reserve, the device's context.",
 )
 
+_START = Moment(torch.tensor(0), 0, 1.0)
 Step = Callable[[Tensor], Tensor]
 
 
@@ -112,7 +112,7 @@ def plan_memory(
 
 
 def _labels(spec: SystemSpec, autoencoder: Autoencoder, decoded_frames: int) -> dict[str, str]:
-    count = len(_guidance(spec).weights())
+    count = len(spec.guidance.weights())
     together, apart = ("1 pass",) * 2 if count == 1 else (f"{count} passes together", "one after another")
     frames = "1 frame" if decoded_frames == 1 else f"{decoded_frames} frames at once"
     return {
@@ -156,21 +156,26 @@ def _steps(counter: LiveBytes, encode: Callable[[], Step], x_FCHW: Tensor) -> di
     return found | {"kept": counter.now, "step_peak": counter.peak}
 
 
-def _together(model: SystemModel, reference: Reference, drive: Drive) -> Step:
+def _together(model: SystemModel, reference: Encoded, drive: Drive) -> Step:
     """All passes in one batch, as the package samples."""
-    guidance = _guidance(model.spec)
-    conditions = guided_conditions(model, reference, drive, guidance=guidance)
-    return lambda x_FCHW: guided_prediction(model, x_FCHW, torch.tensor(0), conditions, guidance=guidance)
+    network = GuidedNetwork(model, reference, drive, model.spec.guidance)
+    network.conditions(tuple(model.spec.guidance.weights()))
+    return lambda x_FCHW: network(x_FCHW, _START)
 
 
-def _apart(model: SystemModel, reference: Reference, drive: Drive) -> Step:
+def _apart(model: SystemModel, reference: Encoded, drive: Drive) -> Step:
     """One pass after another, as a host samples when memory is short."""
-    weights = _guidance(model.spec).weights()
-    passes = [model.pass_conditions(reference, drive, name=name) for name in weights]
+    guidance = model.spec.guidance
+    passes = {
+        seen: model.conditions(reference, drive, missing=(seen.without,)) for seen in guidance.weights()
+    }
     timestep_B = torch.zeros(1)
-    return lambda x_FCHW: combine(
-        [model.denoiser(x_FCHW, timestep_B, conditions) for conditions in passes], list(weights.values())
-    )
+
+    def step(x_FCHW: Tensor) -> Tensor:
+        found = {seen: model.denoiser(x_FCHW, timestep_B, told) for seen, told in passes.items()}
+        return guidance.combine(found, _START.noise)
+
+    return step
 
 
 def _decoding(
@@ -184,10 +189,6 @@ def _decoding(
         with LiveBytes([*network.parameters(), *network.buffers()]) as counter:
             autoencoder.decode(network, inputs.latents(frames))
     return {"decoding_peak": counter.peak}
-
-
-def _guidance(spec: SystemSpec) -> Guidance:
-    return Guidance(reference_scale=spec.reference_scale, audio_scale=spec.audio_scale)
 
 
 def _parameters(autoencoder: Autoencoder) -> int:

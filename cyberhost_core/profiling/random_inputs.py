@@ -1,21 +1,20 @@
 """Everything that drives one segment of a system, random: for measurements that do not care what it shows.
 
-spec, height, width -> picture, motion frames -> Reference, Motion
-                       sound, moving map, clarity, masks -> Drive
+spec, height, width -> shapes that the conditioners name -> portrait, frames before, drive
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..backbone.audio_transformer import AudioTransformerConfig
 from ..backbone.motion_module import MotionModuleConfig
+from ..conditioners.conditioner import InputSize
+from ..conditioners.values import Drive, Encoded
 from ..errors import ConfigError
-from ..systems.encoders import Drive, Motion, Reference
 from ..systems.model import SystemModel
-from ..systems.spec import LongVideoSpec, SystemSpec
-from ..systems.track import NO_MOTION
+from ..systems.spec import SystemSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +59,9 @@ class Size:
             )
         return size
 
-    def cells(self, stage: int = 0) -> tuple[int, int]:
-        """Height and width of the latents at a stage of the U-Net; a stride of 2 rounds up."""
-        return -(-self.height // (8 << stage)), -(-self.width // (8 << stage))
+    def cells(self) -> tuple[int, int]:
+        """Height and width of the latents."""
+        return self.height // 8, self.width // 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,50 +73,37 @@ class RandomInputs:
     device: torch.device
     dtype: torch.dtype
 
-    def reference(self, model: SystemModel) -> Reference:
+    def reference(self, model: SystemModel) -> Encoded:
         """Read a random picture."""
-        image, high, wide = self.spec.image_tokens, self.size.height, self.size.width
-        return model.encode_reference(
-            latents_BCHW=self.latents(1),
-            skeleton_BCYX=self._draw(1, 3, high, wide),
-            hand_crops_BHCYX=self._draw(1, 2, 3, 128, 128),
-            face_vector_BD=self._draw(1, 512),
-            image_vector_BD=self._draw(1, image.vector_dim if image else 0),
-        )
+        portrait = {name: self._draw(1, *shape) for name, shape in self._shapes("portrait").items()}
+        return model.read({"latents": self.latents(1), **portrait})
 
-    def motion(self, model: SystemModel, reference: Reference) -> Motion:
-        """Read random motion frames, as a segment in the middle of a video has them."""
-        long = self.spec.long_video
-        count = long.motion_frames if isinstance(long, LongVideoSpec) else 0
-        return model.encode_motion(self.latents(count)[None], reference) if count else NO_MOTION
+    def motion(self, model: SystemModel, reference: Encoded) -> Encoded:
+        """Read random frames before the segment, as one in the middle of a video has them."""
+        return model.follow(self.latents(self.spec.past_frames)[None], reference)
 
-    def drive(self, motion: Motion) -> Drive:
+    def drive(self, motion: Encoded) -> Drive:
         """Drive a segment at random, with a map that moves."""
-        frames, audio = self.size.frames, self.spec.audio
-        window, feature_dim = (audio.window, audio.feature_dim) if audio else (0, 0)
-        maps = self.spec.movement_encoder
-        channels = maps.channels_in if maps else 3
         return Drive(
-            audio_BFWD=self._draw(1, frames, window, feature_dim),
-            maps_BFCYX=self._draw(1, frames, channels, self.size.height, self.size.width),
-            clarity_BF4=self._draw(1, frames, 4).float(),
-            confidence_BF2=self._draw(1, frames, 2).float(),
+            frames=self.size.frames,
+            values={name: self._draw(1, *shape) for name, shape in self._shapes("drive").items()},
             motion=motion,
-            masks=self._masks(),
+            device=self.device,
+            dtype=self.dtype,
         )
 
     def latents(self, frames: int) -> Tensor:
         """Draw latents, (frames, C, h, w)."""
         return self._draw(frames, self.spec.unet.latent_channels, *self.size.cells())
 
-    def _masks(self) -> dict[int, Tensor]:
-        heard = [layer for layer in self.spec.unet.layers if isinstance(layer, AudioTransformerConfig)]
-        stages = range(len(self.spec.unet.channels)) if heard else ()
-        sizes = {stage: self.size.cells(stage) for stage in stages}
-        return {
-            stage: self._draw(1, 1, len(heard[0].regions), high * wide)
-            for stage, (high, wide) in sizes.items()
-        }
+    def _shapes(self, of: Literal["portrait", "drive"]) -> dict[str, tuple[int, ...]]:
+        size = InputSize(
+            unet=self.spec.unet, frames=self.size.frames, height=self.size.height, width=self.size.width
+        )
+        found: dict[str, tuple[int, ...]] = {}
+        for conditioner in self.spec.conditioners:
+            found |= getattr(conditioner.shapes(size), of)
+        return found
 
     def _draw(self, *shape: int) -> Tensor:
         return torch.randn(shape, device=self.device, dtype=self.dtype)

@@ -14,15 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..backbone.conditions import Conditions
 from ..checkpoints.autoencoders import Autoencoder
 from ..checkpoints.file import load_checkpoint
-from ..diffusion.guidance import Guidance
-from ..pipeline.generate import Progress, peak_memory_mb
-from ..reports.machine import describe_machine
+from ..pipeline.generate import Progress
+from ..reports.machine import describe_machine, peak_memory_mb
 from ..reports.tables import aligned
+from ..sampling.denoise import SamplingOptions, denoise
+from ..sampling.network import GuidedNetwork
 from ..systems.model import SystemModel
-from ..systems.sampling import denoise, guided_conditions, guided_prediction
 from ..systems.spec import SystemSpec
 from .device_clock import DeviceClock, describe_device, too_large_in_words
 from .random_inputs import RandomInputs, Size
@@ -135,7 +134,7 @@ def measure_segment(
 
 
 def _title(spec: SystemSpec, config: SegmentConfig, checkpoint_path: Path | None) -> str:
-    size, passes = config.size, len(_guidance(spec).weights())
+    size, passes = config.size, len(spec.guidance.weights())
     return (
         f"One segment of {spec.name}, {size.height} x {size.width} x {size.frames} frames, {config.steps} "
         f"steps of {passes} guidance passes, {checkpoint_path or 'random weights'}"
@@ -175,30 +174,23 @@ def _make(
     steps: int,
     clock: DeviceClock,
 ) -> None:
-    guidance = _guidance(model.spec)
+    guidance = model.spec.guidance
 
-    def told() -> Conditions:
+    def guided() -> GuidedNetwork:
         drive = inputs.drive(inputs.motion(model, reference))
-        return guided_conditions(model, reference, drive, guidance=guidance)
-
-    def predict(x_FCHW: Tensor, timestep: Tensor, _step: int) -> Tensor:
-        # Latents stay in float32 between the steps; the network reads them in its own precision.
-        x_FCHW, timestep = x_FCHW.to(inputs.dtype), timestep.to(inputs.device)
-        return guided_prediction(model, x_FCHW, timestep, conditions, guidance=guidance).float()
+        network = GuidedNetwork(model, reference, drive, guidance)
+        network.conditions(tuple(guidance.weights()))
+        return network
 
     def sample() -> Tensor:
         noise = inputs.latents(inputs.size.frames).float()
-        schedule = model.spec.schedule.derive(steps=steps)
-        return denoise(noise, predict, schedule, on_step=lambda _done, _steps: None)
+        options = SamplingOptions(schedule=model.spec.schedule.derive(steps=steps), guidance=guidance)
+        return denoise(noise, network, options, on_step=lambda _done, _steps: None)
 
     reference = clock.time(REFERENCE, lambda: inputs.reference(model))
-    conditions = clock.time(CONDITIONS, told)
+    network = clock.time(CONDITIONS, guided)
     latents = clock.time(SAMPLING, sample)
     clock.time(DECODE, lambda: decode(latents))
-
-
-def _guidance(spec: SystemSpec) -> Guidance:
-    return Guidance(reference_scale=spec.reference_scale, audio_scale=spec.audio_scale)
 
 
 def _whole(number: float | None) -> str:

@@ -7,19 +7,19 @@ each timed alone, then summed per frame; then sampling again, larger (speed_grow
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from .. import bundled
-from ..checkpoints.file import load_checkpoint
 from ..media.audio import read_sound
 from ..media.images import read_image
 from ..media.video import VideoWriter
-from ..pipeline.generate import DECODE_CHUNK, GenerateOptions, Progress, Talker, peak_memory_mb
-from ..reports.machine import describe_machine
+from ..pipeline.generate import Progress
+from ..pipeline.talker import DECODE_CHUNK, GenerateOptions, Networks, Talker
+from ..reports.machine import describe_machine, peak_memory_mb
 from ..reports.tables import aligned
 from .speed_growth import SHORT_STEPS, Growth, growth_rows, sample_all, sampling_options
 from .timing import SpeedRow, median_seconds
@@ -68,9 +68,7 @@ def measure_speed(
 
     Raises:   CheckpointError: the file cannot be used, or a bundled file is missing
     """
-    checkpoint = load_checkpoint(checkpoint_path)
-    detector_path = pose_detector_path or bundled.require(bundled.POSE_DETECTOR)
-    talker = Talker(checkpoint, pose_detector_path=detector_path)
+    talker = Talker.load(checkpoint_path, networks=Networks(pose_detector=pose_detector_path))
     show = on_progress or (lambda _progress: None)
     show(Progress("time", 0, 2))
     rows = stage_rows(talker, repeats=config.repeats)
@@ -96,21 +94,22 @@ def stage_rows(talker: Talker, *, repeats: int) -> list[SpeedRow]:
         read_sound(bundled.speech()[0]),
         GenerateOptions(),
     )
-    reference, pose = talker.reference(image)
-    track = talker.track(sound, pose, options)
-    segment = replace(track, audio_FWD=track.audio_FWD[:kept])
+    portrait = talker.portrait(image)
+    reference = talker.reference(portrait)
+    track = talker.track(sound, portrait, options)
+    segment = track.first(kept)
     sampling = sampling_options(spec, steps=SHORT_STEPS)
     latents = torch.zeros(DECODE_CHUNK, spec.unet.latent_channels, spec.height // 8, spec.width // 8)
     frames = talker.decode(latents)
 
     def sample() -> None:
-        sample_all(talker.checkpoint.model, reference, track=segment, options=sampling)
+        sample_all(talker.model, reference, track=segment, options=sampling)
 
     def seconds(run: Callable[[], object]) -> float:
         return median_seconds(run, repeats=repeats)
 
-    once = seconds(lambda: talker.reference(image))
-    speech = seconds(lambda: talker.track(sound, pose, options)) / len(track)
+    once = seconds(lambda: talker.reference(talker.portrait(image)))
+    speech = seconds(lambda: talker.track(sound, portrait, options)) / len(track)
     step = seconds(sample) / SHORT_STEPS
     decode = seconds(lambda: talker.decode(latents)) / DECODE_CHUNK
     write = seconds(lambda: _write(frames)) / DECODE_CHUNK

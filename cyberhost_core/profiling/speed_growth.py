@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
-from ..diffusion.guidance import Guidance
-from ..systems.encoders import Reference
-from ..systems.long_video import sample_video
+from ..conditioners.values import NOTHING, Encoded
+from ..sampling.denoise import SamplingOptions
+from ..sampling.track import Track
+from ..sampling.video import sample_video
 from ..systems.model import SystemModel
-from ..systems.sampling import SamplingOptions
-from ..systems.spec import AudioSpec, SystemSpec
-from ..systems.track import Track
+from ..systems.spec import SystemSpec
+from .random_inputs import RandomInputs, Size
 from .timing import SpeedRow, median_seconds
 
 SHORT_STEPS = 4  # enough to time a step, and little to wait for
@@ -46,11 +46,10 @@ def growth_rows(spec: SystemSpec, *, growth: Growth, repeats: int) -> list[Speed
 
 def sampling_options(spec: SystemSpec, *, steps: int) -> SamplingOptions:
     """Sample as the system does, in so many steps."""
-    guidance = Guidance(reference_scale=spec.reference_scale, audio_scale=spec.audio_scale)
-    return SamplingOptions(schedule=spec.schedule.derive(steps=steps), guidance=guidance)
+    return SamplingOptions(schedule=spec.schedule.derive(steps=steps), guidance=spec.guidance)
 
 
-def sample_all(model: SystemModel, reference: Reference, *, track: Track, options: SamplingOptions) -> None:
+def sample_all(model: SystemModel, reference: Encoded, *, track: Track, options: SamplingOptions) -> None:
     """Sample a whole track and throw the latents away."""
     for _ in sample_video(model, reference, track, options, on_step=lambda _done, _total: None):
         pass
@@ -72,18 +71,10 @@ def _row(grown: str, spec: SystemSpec, *, frames: int, steps: int, repeats: int)
 
 def _random_run(spec: SystemSpec, *, frames: int, steps: int, repeats: int) -> float:
     model = SystemModel(spec).eval().requires_grad_(False)
-    audio = spec.audio or AudioSpec()
-    with torch.inference_mode():
-        reference = model.encode_reference(
-            latents_BCHW=torch.randn(1, spec.unet.latent_channels, spec.height // 8, spec.width // 8),
-            skeleton_BCYX=torch.zeros(1, 3, spec.height, spec.width),
-            hand_crops_BHCYX=torch.zeros(1, 2, 3, 128, 128),
-            face_vector_BD=torch.zeros(1, 512),
-        )
-    track = Track(
-        audio_FWD=torch.zeros(frames, audio.window, audio.feature_dim),
-        maps_FCYX=torch.zeros(1, 3, spec.height, spec.width),
-        clarity_4=torch.zeros(4),
-    )
+    inputs = RandomInputs(spec=spec, size=Size.of(spec), device=torch.device("cpu"), dtype=torch.float32)
+    with torch.no_grad():
+        reference = inputs.reference(model)
+    still = {name: value[0, :1] for name, value in inputs.drive(NOTHING).values.items()}
+    track = Track(frames=frames, values=still)
     options = sampling_options(spec, steps=steps)
     return median_seconds(lambda: sample_all(model, reference, track=track, options=options), repeats=repeats)

@@ -1,7 +1,8 @@
-"""Say in one line what a measurement ran on, so that seconds mean something."""
+"""What a measurement ran on, so that seconds mean something, and the memory that this process took."""
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 import torch
@@ -15,6 +16,16 @@ def describe_machine() -> str:
         f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} "
         f"threads, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     )
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has held, in MiB; None where the system does not say (Windows)."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # macOS counts bytes, Linux KiB
 
 
 def _processor() -> str:

@@ -18,8 +18,16 @@ from ..backbone.transformer import (
     SpatialTransformerConfig,
 )
 from ..backbone.unet import SiteLayerConfig, UNetConfig
+from ..conditioners.drawn_maps import DrawnMaps
+from ..conditioners.hand_clarity import HandClarity
+from ..conditioners.motion_frames import MotionFrames
+from ..conditioners.reference_features import ReferenceFeatures
+from ..conditioners.reference_input import ReferenceInput
+from ..conditioners.region_identity import RegionIdentity
+from ..conditioners.sound import Sound
 from ..diffusion.schedule import ScheduleSpec
-from .spec import SD_LATENT_SCALE, AudioSpec, ClaritySpec, IdentitySpec, LongVideoSpec, SystemSpec
+from ..guidance.dual import DualGuidance
+from .spec import SD_LATENT_SCALE, LongVideoSpec, SystemSpec
 
 
 def paper() -> SystemSpec:
@@ -29,6 +37,14 @@ def paper() -> SystemSpec:
     return SystemSpec(
         name="cyberhost",
         unet=UNetConfig(layers=(SpatialTransformerConfig(), *regions, motion), plain_layers=(motion,)),
+        conditioners=(
+            ReferenceFeatures(skeleton=MapEncoderConfig()),
+            MotionFrames(),
+            RegionIdentity(),
+            DrawnMaps(),
+            Sound(),
+            HandClarity(),
+        ),
         latent_scale=SD_LATENT_SCALE,
         any_size=True,
     )
@@ -70,22 +86,24 @@ def tiny() -> SystemSpec:
             norm_groups=16,
             layers=(transformer, *regions, MotionModuleConfig(heads=2)),
         ),
-        movement_encoder=maps,
-        pose_encoder=maps,
-        reference_input=True,
-        audio=AudioSpec(feature_dim=384, token_dim=96),
-        identity=IdentitySpec(
-            token_dim=64,
-            face_tokens=4,
-            hand_encoder=MapEncoderConfig(patch=4, widths=(32, 48, 64, 64), depth=2),
+        conditioners=(
+            ReferenceFeatures(skeleton=maps),
+            MotionFrames(),
+            RegionIdentity(
+                token_dim=64,
+                face_tokens=4,
+                hand_encoder=MapEncoderConfig(patch=4, widths=(32, 48, 64, 64), depth=2),
+            ),
+            DrawnMaps(encoder=maps),
+            ReferenceInput(),
+            Sound(feature_dim=384, token_dim=96),
+            HandClarity(unit=15.0, low=(2.4, 2.4, 0.6, 0.6), high=(13.0, 13.0, 1.0, 1.0)),
         ),
-        clarity=ClaritySpec(unit=15.0, low=(2.4, 2.4, 0.6, 0.6), high=(13.0, 13.0, 1.0, 1.0)),
+        guidance=DualGuidance(reference_scale=1.5, audio_scale=2.0),
         schedule=ScheduleSpec(
             prediction="v_prediction", beta_schedule="squaredcos_cap_v2", zero_snr=True, steps=20
         ),
         long_video=LongVideoSpec(kept=10),
-        reference_scale=1.5,
-        audio_scale=2.0,
         height=128,
         width=96,
     )
@@ -94,12 +112,20 @@ def tiny() -> SystemSpec:
 def map_regions(
     spec: SystemSpec, change: Callable[[RegionAttentionConfig], SiteLayerConfig | None]
 ) -> SystemSpec:
-    """Change or drop (None) every RAM of a system."""
+    """Change or drop (None) every RAM of a system; only regions that still ask for an identity get one."""
     changed: Iterable[SiteLayerConfig | None] = (
         change(layer) if isinstance(layer, RegionAttentionConfig) else layer for layer in spec.unet.layers
     )
     layers = tuple(layer for layer in changed if layer is not None)
-    return spec.derive(unet=spec.unet.derive(layers=layers))
+    asking = {
+        layer.region for layer in layers if isinstance(layer, RegionAttentionConfig) and layer.identity_dim
+    }
+
+    def still_asked(identity: RegionIdentity) -> RegionIdentity | None:
+        regions = tuple(region for region in identity.regions if region in asking)
+        return identity.derive(regions=regions) if regions else None
+
+    return spec.derive(unet=spec.unet.derive(layers=layers)).changing(RegionIdentity, still_asked)
 
 
 def without_latents_bank(spec: SystemSpec) -> SystemSpec:
@@ -147,17 +173,17 @@ def without_face_ram(spec: SystemSpec) -> SystemSpec:
 
 def without_movement_map(spec: SystemSpec) -> SystemSpec:
     """Table 1, "w/o Body Movement"."""
-    return spec.derive(movement_encoder=None)
+    return spec.without(DrawnMaps)
 
 
 def without_hand_clarity(spec: SystemSpec) -> SystemSpec:
     """Table 1, "w/o Hand Clarity"."""
-    return spec.derive(clarity=None)
+    return spec.without(HandClarity)
 
 
 def without_pose_aligned_reference(spec: SystemSpec) -> SystemSpec:
     """Table 1, "w/o Pose-aligned Ref."."""
-    return spec.derive(pose_encoder=None)
+    return spec.changing(ReferenceFeatures, lambda features: features.derive(skeleton=None))
 
 
 def ram_at(spec: SystemSpec, sites: tuple[str, ...]) -> SystemSpec:

@@ -12,12 +12,18 @@ from ..backbone.map_encoder import MapEncoderConfig
 from ..backbone.motion_module import MotionModuleConfig
 from ..backbone.transformer import SpatialTransformerConfig
 from ..backbone.unet import UNetConfig
+from ..conditioners.drawn_maps import DrawnMaps
+from ..conditioners.hand_clarity import HandClarity
+from ..conditioners.hand_confidence import HandConfidence
+from ..conditioners.motion_frames import MotionFrames
+from ..conditioners.reference_features import ReferenceFeatures
+from ..conditioners.region_identity import RegionIdentity
+from ..conditioners.sound import Sound
 from . import cyberhost
 from .spec import SD_LATENT_SCALE, LongVideoSpec, SystemSpec
 
 _MAP_CHANNELS = 6  # rendered hands, and arms and legs
 _FRAMES, _MOTION_FRAMES = 24, 12
-_SURE = (1.0, 1.0)  # "during inference, assigning higher confidence scores results in clearer hands"
 
 
 def paper() -> SystemSpec:
@@ -30,12 +36,14 @@ def paper() -> SystemSpec:
     return SystemSpec(
         name="emo2",
         unet=UNetConfig(layers=(SpatialTransformerConfig(), motion), plain_layers=(motion,)),
-        movement_encoder=MapEncoderConfig(channels_in=_MAP_CHANNELS),
-        pose_encoder=None,
-        clarity=None,
-        hand_confidence=_SURE,
-        map_kind="hand_maps",
-        long_video=LongVideoSpec(frames=_FRAMES, motion_frames=_MOTION_FRAMES, kept=_FRAMES),
+        conditioners=(
+            ReferenceFeatures(),
+            MotionFrames(frames=_MOTION_FRAMES),
+            DrawnMaps(encoder=MapEncoderConfig(channels_in=_MAP_CHANNELS), drawing="hand_maps"),
+            Sound(),
+            HandConfidence(),
+        ),
+        long_video=LongVideoSpec(frames=_FRAMES, kept=_FRAMES),
         latent_scale=SD_LATENT_SCALE,
         any_size=True,
         height=704,
@@ -51,20 +59,19 @@ def tiny() -> SystemSpec:
     """
     start = cyberhost.tiny()
     layers = tuple(layer for layer in start.unet.layers if layer.kind != "region_attention")
-    return start.derive(
-        name="emo2-tiny",
-        unet=start.unet.derive(layers=layers),
-        movement_encoder=MapEncoderConfig(channels_in=_MAP_CHANNELS, patch=4, widths=(32, 64)),
-        pose_encoder=None,
-        clarity=None,
-        hand_confidence=(0.94, 0.94),
-        map_kind="hand_maps",
+    encoder = MapEncoderConfig(channels_in=_MAP_CHANNELS, patch=4, widths=(32, 64))
+    known = (
+        start.derive(name="emo2-tiny", unet=start.unet.derive(layers=layers))
+        .without(RegionIdentity, HandClarity)
+        .changing(ReferenceFeatures, lambda features: features.derive(skeleton=None))
+        .changing(DrawnMaps, lambda maps: maps.derive(encoder=encoder, drawing="hand_maps"))
     )
+    return known.derive(conditioners=(*known.conditioners, HandConfidence(high=(0.94, 0.94))))
 
 
 def without_hand_confidence(spec: SystemSpec) -> SystemSpec:
     """Table 2, "w/o hand confidence"."""
-    return spec.derive(hand_confidence=None)
+    return spec.without(HandConfidence)
 
 
 SYSTEMS: dict[str, Callable[[], SystemSpec]] = {"emo2": paper, "emo2-tiny": tiny}

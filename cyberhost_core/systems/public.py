@@ -21,9 +21,17 @@ from ..backbone.transformer import (
     SpatialTransformerConfig,
 )
 from ..backbone.unet import SiteLayerConfig, UNetConfig
+from ..conditioners.conditioner import Conditioner
+from ..conditioners.drawn_maps import DrawnMaps
+from ..conditioners.image_tokens import ImageTokens
+from ..conditioners.motion_frames import MotionFrames
+from ..conditioners.reference_features import ReferenceFeatures
+from ..conditioners.sound import Sound
+from ..conditioners.sound_regions import SoundRegions
 from ..config import Config
 from ..diffusion.schedule import ScheduleSpec
-from .spec import SD_LATENT_SCALE, AudioSpec, ImageTokensSpec, LongVideoSpec, SlidingWindowsSpec, SystemSpec
+from ..guidance.dual import DualGuidance
+from .spec import SD_LATENT_SCALE, LongVideoSpec, SlidingWindowsSpec, SystemSpec
 
 Shapes = Mapping[str, tuple[int, ...]]  # by the names of our checkpoints
 _BLOCK = "denoiser.mid_block.attentions.0.transformer_blocks.0."  # one that is always there
@@ -34,7 +42,7 @@ class PeerConfig(Config):
     """What the shapes of a public relative's weights do not tell.
 
     motion_frames: how many Hallo's chain carries over; audio_window: frames of sound that Hallo's projection
-    takes; alternating: see ImageTokensSpec; audio_scale: EchoMimicV2 hears this many times as loud;
+    takes; alternating: see ReferenceFeatures; audio_scale: EchoMimicV2 hears this many times as loud;
     accelerated: its weights for 6 steps.
     """
 
@@ -68,23 +76,23 @@ def echomimic_v2(shapes: Shapes, config: PeerConfig) -> SystemSpec:
     scale = 1.0 if config.accelerated else 2.5
     return _spec(
         "echomimic-v2-accelerated" if config.accelerated else "echomimic-v2",
-        shapes,
         _unet(shapes, config, layers=(transformer, motion), plain_layers=(motion,)),
-    ).derive(
-        audio=AudioSpec(
-            feature_dim=token_dim,
-            token_dim=token_dim,
-            window=_WHISPER_TOKENS,
-            hearing="whisper",
-            projection=PlainAudioConfig(),
+        (
+            ReferenceFeatures(),
+            DrawnMaps(encoder=_map_encoder(shapes), drawing="hands", always=False),
+            Sound(
+                feature_dim=token_dim,
+                token_dim=token_dim,
+                window=_WHISPER_TOKENS,
+                hearing="whisper",
+                projection=PlainAudioConfig(),
+            ),
         ),
+    ).derive(
+        guidance=DualGuidance(reference_scale=scale, audio_scale=scale),
         schedule=_schedule(steps=6 if config.accelerated else 30),
         long_video=SlidingWindowsSpec(frames=12, overlap=3, rotating=True),
-        null_keeps_map=False,
-        map_kind="hands",
         noise_limit=1.5,
-        reference_scale=scale,
-        audio_scale=scale,
         height=768,
         width=768,
         fps=24.0,
@@ -103,29 +111,34 @@ def hallo(shapes: Shapes, config: PeerConfig) -> SystemSpec:
     audio = AudioTransformerConfig(heads=config.heads, token_dim=token_dim, widths=_audio_widths(shapes))
     motion = _motion(config, first_position=config.motion_frames)
     return _spec(
-        "hallo", shapes, _unet(shapes, config, layers=(transformer, audio, motion), plain_layers=())
+        "hallo",
+        _unet(shapes, config, layers=(transformer, audio, motion), plain_layers=()),
+        (
+            ImageTokens(
+                source="face",
+                vector_dim=shapes["image_projection.proj.weight"][1],
+                token_dim=image_dim,
+                tokens=image_tokens,
+                projected=True,
+            ),
+            ReferenceFeatures(alternating=config.alternating),
+            MotionFrames(frames=config.motion_frames, alternating=config.alternating),
+            DrawnMaps(encoder=_map_encoder(shapes), drawing="face_box", always=False),
+            Sound(
+                feature_dim=inputs // config.audio_window,
+                token_dim=token_dim,
+                window=config.audio_window,
+                hearing="wav2vec2_stretched",
+                projection=MLPAudioConfig(
+                    hidden_dim=shapes["audio_projection.proj1.weight"][0], tokens=tokens
+                ),
+            ),
+            SoundRegions(regions=audio.regions),
+        ),
     ).derive(
-        audio=AudioSpec(
-            feature_dim=inputs // config.audio_window,
-            token_dim=token_dim,
-            window=config.audio_window,
-            hearing="wav2vec2_stretched",
-            projection=MLPAudioConfig(hidden_dim=shapes["audio_projection.proj1.weight"][0], tokens=tokens),
-        ),
-        image_tokens=ImageTokensSpec(
-            source="face",
-            vector_dim=shapes["image_projection.proj.weight"][1],
-            token_dim=image_dim,
-            tokens=image_tokens,
-            projected=True,
-            alternating=config.alternating,
-        ),
+        guidance=DualGuidance(reference_scale=3.5, audio_scale=3.5),
         schedule=_schedule(steps=40),
-        long_video=LongVideoSpec(frames=16, motion_frames=config.motion_frames, kept=16, opening="reference"),
-        null_keeps_map=False,
-        map_kind="face_box",
-        reference_scale=3.5,
-        audio_scale=3.5,
+        long_video=LongVideoSpec(frames=16, kept=16, opening="reference"),
         height=512,
         width=512,
     )
@@ -138,16 +151,16 @@ def animate_anyone(shapes: Shapes, config: PeerConfig) -> SystemSpec:
     motion = _motion(config, first_position=0)
     return _spec(
         "animate-anyone",
-        shapes,
         _unet(shapes, config, layers=(transformer, motion), plain_layers=(motion,)),
+        (
+            ImageTokens(source="clip", vector_dim=token_dim, token_dim=token_dim),
+            ReferenceFeatures(),
+            DrawnMaps(encoder=_map_encoder(shapes), drawing="skeleton"),
+        ),
     ).derive(
-        audio=None,
-        image_tokens=ImageTokensSpec(source="clip", vector_dim=token_dim, token_dim=token_dim),
+        guidance=DualGuidance(reference_scale=3.5, audio_scale=3.5),
         schedule=_schedule(steps=30),
         long_video=SlidingWindowsSpec(frames=24, overlap=4, rotating=False),
-        map_kind="skeleton",
-        reference_scale=3.5,
-        audio_scale=3.5,
         height=784,
         width=512,
         fps=30.0,
@@ -161,16 +174,10 @@ PEERS: dict[str, Callable[[Shapes, PeerConfig], SystemSpec]] = {
 }
 
 
-def _spec(name: str, shapes: Shapes, unet: UNetConfig) -> SystemSpec:
+def _spec(name: str, unet: UNetConfig, conditioners: tuple[Conditioner, ...]) -> SystemSpec:
     """What all three share."""
     return SystemSpec(
-        name=name,
-        unet=unet,
-        movement_encoder=_map_encoder(shapes),
-        pose_encoder=None,
-        clarity=None,
-        latent_scale=SD_LATENT_SCALE,
-        any_size=True,
+        name=name, unet=unet, conditioners=conditioners, latent_scale=SD_LATENT_SCALE, any_size=True
     )
 
 

@@ -1,79 +1,36 @@
-"""What a published system is, as a value: sizes, parts, prediction, schedule, guidance.
+"""What a published system is, as a value: a U-Net, the ways into it, guidance, schedule, and how it goes on.
 
-A part that a system lacks is None or an empty tuple here, and then simply not built.
+A system lists its conditioners in the order in which they are read; what it does not list does not exist.
 """
 
-from typing import Literal, Self
+from collections.abc import Callable, Iterable
+from typing import Literal, Self, TypeVar
 
-from pydantic import model_validator
+from pydantic import SerializeAsAny, model_validator
 
-from ..backbone.audio_projection import AudioProjectionConfig, LinearAudioConfig
-from ..backbone.map_encoder import MapEncoderConfig
 from ..backbone.unet import UNetConfig
+from ..conditioners.asks import Ask
+from ..conditioners.conditioner import Conditioner
 from ..config import Config
 from ..diffusion.schedule import ScheduleSpec
+from ..guidance.dual import DualGuidance
+from ..guidance.guidance import Guidance
 
 SD_LATENT_SCALE = 0.18215  # brings the latents of Stable Diffusion 1.5's autoencoder to unit variance
 
-
-class AudioSpec(Config):
-    """The sound's way in: how it is heard, the size of one step's feature, the steps per frame, the tokens.
-
-    hearing: "wav2vec2" interpolates hidden states to frames; "wav2vec2_stretched" stretches what the
-    convolutions hear to frames, before the transformer; "whisper" takes each frame's own steps at 50 Hz.
-    """
-
-    feature_dim: int = 10752
-    token_dim: int = 768
-    window: int = 5
-    hearing: Literal["wav2vec2", "wav2vec2_stretched", "whisper"] = "wav2vec2"
-    projection: AudioProjectionConfig = LinearAudioConfig()
-
-
-class IdentitySpec(Config):
-    """The regional image encoders R of equation 4."""
-
-    token_dim: int = 512
-    face_tokens: int = 4
-    hand_encoder: MapEncoderConfig = MapEncoderConfig(widths=(16, 32, 96, 256, 256), depth=2)
-
-
-class ImageTokensSpec(Config):
-    """Tokens of the whole picture, for U-Nets that attend to such.
-
-    source: "face", a face identity vector as its network gives it; "clip", a CLIP image embedding.
-    projected: a trained projection makes the tokens; else the vector is the only one. Without the reference,
-    a vector of zeros takes its place.
-    alternating: rows of the reference network, and frames that read it, take the tokens of the pass without
-    and with the reference in turns. A slip of Hallo's that its weights were trained with.
-    """
-
-    source: Literal["face", "clip"]
-    vector_dim: int = 768
-    token_dim: int = 768
-    tokens: int = 1
-    projected: bool = False
-    alternating: bool = False
-
-
-class ClaritySpec(Config):
-    """Hand clarity score: unit in grey levels; what inference asks for, calibrated on training data."""
-
-    unit: float = 50.0
-    low: tuple[float, float, float, float] = (5.0, 5.0, 0.2, 0.2)
-    high: tuple[float, float, float, float] = (40.0, 40.0, 1.0, 1.0)
+Kind = TypeVar("Kind", bound=Conditioner)
 
 
 class LongVideoSpec(Config):
-    """A long video as a chain of segments that carry motion frames over.
+    """A long video as a chain of segments, each shown the last frames of the one before.
 
-    frames per segment, motion frames carried, frames kept per segment; pinned: how many finished frames open
-    the next segment as they are; kept + pinned is at most frames. opening: what stands for the motion frames
-    of the first segment, nothing or the reference picture.
+    frames per segment, frames kept per segment; pinned: how many finished frames open the next segment as
+    they are; kept + pinned is at most frames. opening: what stands for the frames before the first segment,
+    nothing or the reference picture.
     """
 
+    kind: Literal["chain"] = "chain"
     frames: int = 12
-    motion_frames: int = 4
     kept: int = 12
     pinned: int = 0
     opening: Literal["nothing", "reference"] = "nothing"
@@ -103,11 +60,6 @@ class SlidingWindowsSpec(Config):
         """New frames per window, as a segment of a chain keeps them."""
         return self.frames - self.overlap
 
-    @property
-    def motion_frames(self) -> int:
-        """None: windows overlap instead."""
-        return 0
-
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if not 0 <= self.overlap < self.frames:
@@ -118,36 +70,50 @@ class SlidingWindowsSpec(Config):
 class SystemSpec(Config):
     """Describe one system completely.
 
-    The movement map box at inference is a fraction of the picture's width and height (section 3.3: "of fixed
-    size"). latent_scale: latents are the autoencoder's times this. any_size: pictures may have any size that
-    is a multiple of 8; else height and width are the only one. noise_limit: starting noise is clamped.
-    null_keeps_map: the guidance pass without the reference still sees the map. map_kind: what was drawn on
-    the maps that it was trained with. hand_confidence: what inference says of the left and the right hand to
-    a system that is told how sure a detector was of them; calibrated on training data, 0..1.
+    latent_scale: latents are the autoencoder's times this. any_size: pictures may have any size that is a
+    multiple of 8; else height and width are the only one. noise_limit: starting noise is clamped.
     """
 
     name: str
     unet: UNetConfig
-    movement_encoder: MapEncoderConfig | None = MapEncoderConfig()
-    pose_encoder: MapEncoderConfig | None = MapEncoderConfig()
-    reference_input: bool = (
-        False  # the reference's latents also enter beside the noised ones, as channels would
-    )
-    audio: AudioSpec | None = AudioSpec()
-    image_tokens: ImageTokensSpec | None = None
-    identity: IdentitySpec = IdentitySpec()
-    clarity: ClaritySpec | None = ClaritySpec()
-    hand_confidence: tuple[float, float] | None = None
+    conditioners: tuple[SerializeAsAny[Conditioner], ...]
+    guidance: SerializeAsAny[Guidance] = DualGuidance()
     schedule: ScheduleSpec = ScheduleSpec()
     long_video: LongVideoSpec | SlidingWindowsSpec = LongVideoSpec()
-    null_keeps_map: bool = True
-    map_kind: Literal["movement", "hands", "face_box", "skeleton", "hand_maps"] = "movement"
     noise_limit: float | None = None
-    reference_scale: float = 2.5
-    audio_scale: float = 4.5
-    movement_box: tuple[float, float] = (0.2, 0.1)
     latent_scale: float = 1.0
     any_size: bool = False
     height: int = 640
     width: int = 384
     fps: float = 25.0
+
+    @property
+    def past_frames(self) -> int:
+        """How many frames before a segment its conditioners read."""
+        return max((conditioner.past_frames for conditioner in self.conditioners), default=0)
+
+    @property
+    def asks_of_portrait(self) -> list[Ask]:
+        """What must be known of the portrait."""
+        return [ask for conditioner in self.conditioners for ask in conditioner.asks_of_portrait()]
+
+    @property
+    def asks_of_track(self) -> list[Ask]:
+        """What must be told of every frame."""
+        return [ask for conditioner in self.conditioners for ask in conditioner.asks_of_track()]
+
+    def listed(self, kind: type[Kind]) -> list[Kind]:
+        """Give the conditioners of a kind: one, or none."""
+        return [conditioner for conditioner in self.conditioners if isinstance(conditioner, kind)]
+
+    def changing(self, kind: type[Kind], change: Callable[[Kind], Conditioner | None]) -> Self:
+        """Replace the conditioners of a kind, or leave them out (None)."""
+        changed: Iterable[Conditioner | None] = (
+            change(conditioner) if isinstance(conditioner, kind) else conditioner
+            for conditioner in self.conditioners
+        )
+        return self.derive(conditioners=tuple(kept for kept in changed if kept is not None))
+
+    def without(self, *kinds: type[Conditioner]) -> Self:
+        """The same system with some conditioners left out."""
+        return self.derive(conditioners=tuple(one for one in self.conditioners if not isinstance(one, kinds)))

@@ -6,13 +6,20 @@ and cartoons ask for it, and says why.
 
 from collections.abc import Callable
 
+from ..conditioners.drawn_maps import MapTraining
+from ..conditioners.values import REFERENCE, SOUND
 from ..config import Config
 from ..systems import cyberhost, emo2
 from ..systems.spec import SystemSpec
-from .batches import SamplingConfig
-from .losses import LossConfig
-from .maps import MapConfig
-from .stage import StageConfig, image_stage_spec, still_picture_spec
+from .batches import Drop, SamplingConfig
+from .first_stages import basic_modules, still_pictures
+from .losses.denoising import Denoising
+from .losses.local_enhancement import LocalEnhancement
+from .losses.pose_presence import PosePresence
+from .losses.region_masks import RegionMasks
+from .stage import StageConfig
+
+_TINY_DROPS = (Drop(groups=(REFERENCE, SOUND), share=0.06), Drop(groups=(SOUND,), share=0.1))
 
 
 class Recipe(Config):
@@ -28,7 +35,7 @@ def paper_recipe() -> Recipe:
     """Section 4.1, appendix E: stage 1 on pairs, 12 per device; stage 2 one clip per device; 4 days each."""
     return Recipe(
         system=cyberhost.paper(),
-        image_system=image_stage_spec(cyberhost.paper()),
+        image_system=basic_modules(cyberhost.paper()),
         image=StageConfig(name="image", frames=1, steps=100_000, sampling=SamplingConfig(clips=12)),
         video=StageConfig(name="video", frames=12, steps=100_000, sampling=SamplingConfig(clips=1)),
     )
@@ -44,9 +51,9 @@ def tiny_recipe() -> Recipe:
               single frames show many more people per second of training than clips do; high noise is drawn
               more often, because at low noise nothing is left to be learned
     """
-    loss = LossConfig(alpha=2.0, enhance_probability=1.0, enhance_below=1000, heatmap_weight=0.5)
+    enhanced = LocalEnhancement(alpha=2.0, probability=1.0, below=1000, heatmap_weight=0.5)
     shared = {
-        "loss": loss,
+        "losses": (enhanced, RegionMasks()),
         "betas": (0.9, 0.98),
         "ema_decay": 0.995,
         "save_every": 100,
@@ -54,7 +61,7 @@ def tiny_recipe() -> Recipe:
     }
     return Recipe(
         system=cyberhost.tiny(),
-        image_system=still_picture_spec(cyberhost.tiny()),
+        image_system=still_pictures(cyberhost.tiny()),
         image=StageConfig(
             name="image",
             frames=1,
@@ -62,9 +69,8 @@ def tiny_recipe() -> Recipe:
             learning_rate=1e-3,
             sampling=SamplingConfig(
                 clips=24,
-                maps=MapConfig(movement_mix=(0.4, 0.25, 0.35)),
-                drop_reference=0.06,
-                drop_audio=0.1,
+                settings=(MapTraining(movement_mix=(0.4, 0.25, 0.35)),),
+                drop=_TINY_DROPS,
                 timestep_power=0.6,
             ),
             **shared,
@@ -77,11 +83,10 @@ def tiny_recipe() -> Recipe:
             decay_fraction=0.5,
             sampling=SamplingConfig(
                 clips=4,
-                maps=MapConfig(movement_mix=(0.5, 0.25, 0.25)),
-                drop_reference=0.06,
-                drop_audio=0.1,
-                drop_motion=0.15,
-                motion_noise=0.2,
+                settings=(MapTraining(movement_mix=(0.5, 0.25, 0.25)),),
+                drop=_TINY_DROPS,
+                drop_past=0.15,
+                past_noise=0.2,
                 timestep_power=0.6,
             ),
             **shared,
@@ -91,12 +96,15 @@ def tiny_recipe() -> Recipe:
 
 def emo2_paper_recipe() -> Recipe:
     """EMO2 section 4.1: pairs, 32 over 4 devices; then clips of 24, 4 over 4 devices, ReferenceNet frozen."""
-    plain = LossConfig(alpha=0.0, enhance_probability=0.0)
     return Recipe(
         system=emo2.paper(),
-        image_system=image_stage_spec(emo2.paper()),
+        image_system=basic_modules(emo2.paper()),
         image=StageConfig(
-            name="image", frames=1, steps=100_000, sampling=SamplingConfig(clips=8), loss=plain
+            name="image",
+            frames=1,
+            steps=100_000,
+            sampling=SamplingConfig(clips=8),
+            losses=(Denoising(),),
         ),
         video=StageConfig(
             name="video",
@@ -104,7 +112,7 @@ def emo2_paper_recipe() -> Recipe:
             steps=100_000,
             sampling=SamplingConfig(clips=1),
             frozen=("reference_net",),
-            loss=plain.derive(pose_weight=1.0),
+            losses=(Denoising(), PosePresence()),
         ),
     )
 
@@ -117,13 +125,15 @@ def emo2_tiny_recipe() -> Recipe:
               as there; keypoint maps are left out of four clips in ten, so that hands can drive alone
     """
     video = tiny_recipe().video
-    sampling = video.sampling.derive(maps=MapConfig(drop_keypoints=0.4))
+    sampling = video.sampling.derive(settings=(MapTraining(drop_keypoints=0.4),))
     return Recipe(
         system=emo2.tiny(),
-        image_system=still_picture_spec(emo2.tiny()),
+        image_system=still_pictures(emo2.tiny()),
         image=tiny_recipe().image.derive(sampling=sampling.derive(clips=24)),
         video=video.derive(
-            sampling=sampling, frozen=("reference_net",), loss=video.loss.derive(pose_weight=0.1)
+            sampling=sampling,
+            frozen=("reference_net",),
+            losses=(*video.losses, PosePresence(weight=0.1)),
         ),
     )
 

@@ -6,7 +6,7 @@ out/log.jsonl, out/tensorboard/, out/sheets/     losses, the same as curves, sam
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from ..backbone.ops import TORCH_OPS, TRAINING_OPS
 from ..backbone.vae import TinyVAE
@@ -24,9 +25,10 @@ from ..media.contact_sheet import contact_sheet
 from ..media.images import save_png
 from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
-from .batches import Batch, BatchMaker
-from .maps import MapConfig
-from .pose_discriminator import PoseDiscriminator, load_pose_discriminator
+from .batches import BatchMaker
+from .losses.local_enhancement import LocalEnhancement
+from .losses.pose_presence import DISCRIMINATOR
+from .pose_discriminator import load_pose_discriminator
 from .recipes import Recipe
 from .stage import StageConfig, TrainingModule
 from .trainer import Model, Trainer, Validate
@@ -79,7 +81,7 @@ def train_stage(
         PreparedVideos(files.store),
         out=files.out,
         seed=seed,
-        discriminator=_discriminator(stage, files.discriminator),
+        networks=_networks(files),
     )
     return train_logged(
         trainer,
@@ -97,16 +99,22 @@ def stage_trainer(
     out: Path,
     seed: int = 0,
     workers: int = 1,
-    discriminator: PoseDiscriminator | None = None,
+    networks: Mapping[str, nn.Module] | None = None,
 ) -> Trainer[SystemModel]:
     """Put a stage of a system together with its batches; what the stage freezes needs no gradient."""
     for part in stage.frozen:
         model.get_submodule(part).requires_grad_(False)
     config = {"stage": json.loads(stage.to_json()), "system": json.loads(model.spec.to_json()), "seed": seed}
     return Trainer(
-        TrainingModule(model, stage.loss, discriminator=discriminator),
+        TrainingModule(model, stage.losses, networks=networks),
         lambda rank: BatchMaker(
-            videos, model.spec, stage.sampling, frames=stage.frames, seed=seed, rank=rank
+            videos,
+            model.spec,
+            stage.sampling,
+            frames=stage.frames,
+            seed=seed,
+            rank=rank,
+            losses=stage.losses,
         ),
         stage,
         config=json.dumps(config),
@@ -179,15 +187,11 @@ def adopt(model: SystemModel, path: Path) -> int:
     return len(taken)
 
 
-def _discriminator(stage: StageConfig, path: Path | None) -> PoseDiscriminator | None:
-    if not stage.loss.pose_weight:
-        return None
-    if path is None:
-        raise CheckpointError(
-            "This recipe asks a pose discriminator, and none was given; make one with "
-            "'cyberhost train pose-discriminator' and give it with --discriminator."
-        )
-    return load_pose_discriminator(path)
+def _networks(files: RunFiles) -> dict[str, nn.Module]:
+    """Load the networks that losses may ask."""
+    if files.discriminator is None:
+        return {}
+    return {DISCRIMINATOR: load_pose_discriminator(files.discriminator)}
 
 
 class RunLog:
@@ -224,15 +228,9 @@ def _validation(
 ) -> Validate[SystemModel]:
     """Build the validation of a run on one fixed held-out batch."""
     assert files.held_out is not None
-    sampling = stage.sampling.derive(
-        clips=8,
-        maps=MapConfig(),
-        drop_reference=0.0,
-        drop_audio=0.0,
-        drop_motion=1.0,
-        motion_noise=0.0,
-    )
-    batch: Batch = BatchMaker(PreparedVideos(files.held_out), spec, sampling, frames=stage.frames, seed=1)[0]
+    sampling = stage.sampling.derive(clips=8, settings=(), drop=(), drop_past=1.0, past_noise=0.0)
+    videos = PreparedVideos(files.held_out)
+    batch = BatchMaker(videos, spec, sampling, frames=stage.frames, seed=1, losses=(LocalEnhancement(),))[0]
 
     def validate(model: SystemModel, step: int) -> dict[str, float]:
         device = next(model.parameters()).device

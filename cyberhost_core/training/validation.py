@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from ..backbone.vae import TinyVAE
-from ..diffusion.guidance import Guidance
-from ..systems.encoders import Drive
+from ..conditioners.values import NOTHING
+from ..sampling.denoise import SamplingOptions
+from ..sampling.video import sample_segment
 from ..systems.model import SystemModel
-from ..systems.sampling import SamplingOptions, sample_segment
-from .batches import Batch
-from .losses import LossConfig
+from .batch import Batch
 from .stage import TrainingModule
 
 
@@ -21,13 +20,14 @@ def audio_gap(model: SystemModel, batch: Batch) -> dict[str, float]:
     """Compare the face's error with the true sound and with another clip's.
 
     The plain loss falls long before a model listens; this gap is zero until it does, and then grows. Clips of
-    the batch exchange their sounds.
+    the batch exchange their sounds; a system that hears nothing has none.
 
     Shapes:   returns held_out, the plain error, and audio_gap = (error with a wrong sound - with the true
               one) / the true one
     """
-    module = TrainingModule(model, LossConfig())
-    wrong = replace(batch, audio=batch.audio.roll(1, dims=0))
+    module = TrainingModule(model, ())
+    sounds = {name: value.roll(1, dims=0) for name, value in batch.drive.items() if name == "audio"}
+    wrong = replace(batch, drive={**batch.drive, **sounds})
     true_error, wrong_error = (_face_error(module, one) for one in (batch, wrong))
     overall = _error(module, batch).mean()
     return {"held_out": float(overall), "audio_gap": float((wrong_error - true_error) / true_error)}
@@ -35,34 +35,31 @@ def audio_gap(model: SystemModel, batch: Batch) -> dict[str, float]:
 
 def sample_clip(model: SystemModel, vae: TinyVAE, batch: Batch) -> np.ndarray:
     """Sample the batch's first clip: its reference picture, then the frames, uint8 (1 + F, Y, X, 3)."""
-    spec = model.spec
     one = slice(0, 1)
-    with torch.inference_mode():
-        reference = model.encode_reference(
-            latents_BCHW=batch.reference[one],
-            skeleton_BCYX=batch.skeleton[one],
-            hand_crops_BHCYX=batch.hand_crops[one],
-            face_vector_BD=batch.face[one],
+    first = replace(
+        batch,
+        latents=batch.latents[one],
+        portrait={name: value[one] for name, value in batch.portrait.items()},
+        drive={name: value[one] for name, value in batch.drive.items()},
+    )
+    options = SamplingOptions(schedule=model.spec.schedule, guidance=model.spec.guidance)
+    with torch.no_grad():
+        reference = model.read(first.portrait)
+        latents = sample_segment(
+            model, reference, first.driven(NOTHING), batch.noise[0], options, on_step=_no_report
         )
-        drive = Drive(audio_BFWD=batch.audio[one], maps_BFCYX=batch.maps[one], clarity_BF4=batch.clarity[one])
-        options = SamplingOptions(
-            schedule=spec.schedule,
-            guidance=Guidance(reference_scale=spec.reference_scale, audio_scale=spec.audio_scale),
-        )
-        latents = sample_segment(model, reference, drive, batch.noise[0], options, on_step=_no_report)
-        pictures = vae.decode(torch.cat([batch.reference[one], latents]))
+        pictures = vae.decode(torch.cat([first.portrait["latents"], latents]))
     return ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _face_error(module: TrainingModule, batch: Batch) -> Tensor:
-    mask = batch.face_mask
+    mask = batch.targets["face_mask"]
     return (_error(module, batch) * mask).sum() / mask.sum()
 
 
 def _error(module: TrainingModule, batch: Batch) -> Tensor:
-    predicted, _ = module.predict(batch)
-    target = module.schedule.target(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
-    return (predicted.float() - target).pow(2).mean(dim=1, keepdim=True)
+    answer = module.answer(batch)
+    return (answer.predicted_NCHW.float() - answer.target_NCHW).pow(2).mean(dim=1, keepdim=True)
 
 
 def _no_report(_done: int, _steps: int) -> None:

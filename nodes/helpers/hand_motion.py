@@ -19,6 +19,7 @@ from ...cyberhost_core.hands.poses import pose_from_parameters
 from ...cyberhost_core.hands.sizes import hand_sizes
 from ...cyberhost_core.hands.track import HandTrack, at_fps, with_length
 from ...cyberhost_core.types import Pose
+from ...cyberhost_core.units import between_frames
 from ..bridge.gesture_models import load_gesture_model
 from ..bridge.progress import counted_steps
 from .person import LARGEST
@@ -125,7 +126,6 @@ def _at_rate(audio: AudioTrack, fps: float) -> Tensor:
     if fps == audio.fps:
         return rows_FD
     frames = int(np.ceil(len(rows_FD) * fps / audio.fps))
-    place_F = ((torch.arange(frames) + 0.5) * audio.fps / fps - 0.5).clamp(0, len(rows_FD) - 1)
-    before_F = place_F.long()
-    after_F = (before_F + 1).clamp(max=len(rows_FD) - 1)
-    return torch.lerp(rows_FD[before_F], rows_FD[after_F], (place_F - before_F)[:, None])
+    before_F, after_F, share_F = between_frames(len(rows_FD), fps=audio.fps, new_fps=fps, frames=frames)
+    share_F1 = torch.from_numpy(share_F).float()[:, None]
+    return torch.lerp(rows_FD[before_F], rows_FD[after_F], share_F1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...checkpoints.file import load_checkpoint
+from ...conditioners.drawn_maps import DrawnMaps
 from ...config import Config
 from ...errors import ConfigError
 from ...hands.drawing.motion_maps import MotionMaps
@@ -20,7 +20,7 @@ from ...metrics.hand_landing import hand_landing
 from ...metrics.lip_sync import lip_sync, mouth_opening, shuffled_lip_sync
 from ...perception.pose import PoseDetector
 from ...pipeline.driving import Driving
-from ...pipeline.generate import GenerateOptions, Talker
+from ...pipeline.talker import GenerateOptions, Networks, Talker
 from ...puppets.performance import random_performance
 from ...puppets.world import FPS, render_performance
 from ...types import Pose
@@ -54,11 +54,11 @@ def examine_video(path: Path, *, gestures: Path, detector: Path, exam: VideoExam
 
     Raises:   ConfigError: the weights are not driven by hands; whatever loading them raises
     """
-    talker = Talker(load_checkpoint(path), pose_detector_path=detector)
-    if talker.spec.map_kind != "hand_maps":
+    talker = Talker.load(path, networks=Networks(pose_detector=detector))
+    if not any(maps.drawing == "hand_maps" for maps in talker.spec.listed(DrawnMaps)):
         raise ConfigError(
-            f"'{talker.spec.name}' is driven by {talker.spec.map_kind.replace('_', ' ')} maps, but weights "
-            "that are driven by hands were expected; give the weights of EMO2's second stage."
+            f"'{talker.spec.name}' is not driven by hand maps, but weights that are driven by hands were "
+            "expected; give the weights of EMO2's second stage."
         )
     actors = cast_actors(talker, count=exam.actors)
     total = len(exam.seeds) * len(actors)
@@ -97,15 +97,14 @@ def examine_video(path: Path, *, gestures: Path, detector: Path, exam: VideoExam
 def _shoot(talker: Talker, actor: Actor, *, gestures: Path, exam: VideoExam, seed: int) -> _Shot:
     options = GenerateOptions(seed=seed, steps=exam.steps, fps=FPS, driving=Driving(gestures=gestures))
     sound = Sound(actor.utterance.wave_T[None], SPEECH_RATE_HZ, name=actor.utterance.name)
-    track = talker.track(sound, actor.pose, options)
-    assert isinstance(track.maps_FCYX, MotionMaps)
-    cut = replace(track, audio_FWD=track.audio_FWD[: exam.frames])
+    track = talker.track(sound, actor.portrait, options)
+    maps = track.values["maps"]
+    assert isinstance(maps, MotionMaps)
+    cut = track.first(exam.frames)
     pieces = list(talker.frames(actor.reference, cut, options, on_step=lambda _done, _total: None))
     frames_FYXC = np.concatenate(pieces)
     height, width = frames_FYXC.shape[1:3]
-    driven = pose_from_parameters(
-        track.maps_FCYX.hands[slice(0, len(frames_FYXC))], height=height, width=width
-    )
+    driven = pose_from_parameters(maps.hands[slice(0, len(frames_FYXC))], height=height, width=width)
     return _Shot(actor, talker.pose_detector.detect(frames_FYXC, padding=1.0), driven)
 
 

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from ... import bundled
-from ...checkpoints.file import load_checkpoint
-from ...pipeline.generate import Progress, Talker, peak_memory_mb
+from ...conditioners.drawn_maps import DrawnMaps
+from ...errors import ConfigError
+from ...pipeline.generate import Progress
+from ...pipeline.talker import Networks, Talker
 from ...puppets.speech import bundled_utterances
-from ...reports.machine import describe_machine
+from ...reports.machine import describe_machine, peak_memory_mb
 from ...reports.tables import BenchReport
+from ...systems.spec import SystemSpec
 from .bench_rows import bench_rows
 from .measures import Footage, Numbers, measure, portrait_looks
 from .plan import BenchConfig, Plan, Shots, plan_takes, require_between
@@ -39,9 +41,7 @@ def evaluate_puppets(
     Raises:   CheckpointError: the file cannot be used; PoseError: the detector finds no puppet
     Source:   ours; CyberHost (ICLR 2025) section 4.1 for HKC, HKV, CSIM, SSIM and PSNR
     """
-    checkpoint = load_checkpoint(checkpoint_path)
-    detector_path = pose_detector_path or bundled.require(bundled.POSE_DETECTOR)
-    talker = Talker(checkpoint, pose_detector_path=detector_path)
+    talker = Talker.load(checkpoint_path, networks=Networks(pose_detector=pose_detector_path))
     return evaluate_talker(
         talker, config=config, title=f"Puppet bench of {checkpoint_path}", on_progress=on_progress
     )
@@ -62,7 +62,7 @@ def evaluate_talker(
         require_between(getattr(config, name), name, at_least=2, at_most=min(map(len, voices.values())))
     actors = cast_actors(talker, count=config.clips)
     portraits = [portrait_looks(actor, face_identity=talker.face_identity) for actor in actors]
-    plan = plan_takes(actors, config, box=spec.movement_box)
+    plan = plan_takes(actors, config, box=_box(spec))
 
     def shoot_and_measure(name: str, stage: Stage) -> tuple[Footage, Numbers]:
         footage = _shoot(stage, plan, on_frames=lambda done: show(Progress(name, done, plan.frames)))
@@ -101,6 +101,20 @@ def _shoot(stage: Stage, plan: Plan, *, on_frames: Callable[[int], None]) -> Foo
         movement=[shoot(shots) for shots in plan.movement],
         clarity=[shoot(shots) for shots in plan.clarity],
     )
+
+
+def _box(spec: SystemSpec) -> tuple[float, float]:
+    """The usual movement box.
+
+    Raises:   ConfigError: the system is not driven by one
+    """
+    boxes = [maps.box for maps in spec.listed(DrawnMaps) if maps.drawing == "movement"]
+    if not boxes:
+        raise ConfigError(
+            f"'{spec.name}' is not driven by a movement box, but the bench asks for several; give weights of "
+            "a talking body, or run 'cyberhost evaluate gestures' for EMO2."
+        )
+    return boxes[0]
 
 
 def _costs(footage: Footage) -> Numbers:

@@ -70,7 +70,7 @@ def measure(
 
 def portrait_looks(actor: Actor, *, face_identity: DescribesFace) -> Looks:
     """Describe an actor's reference picture."""
-    return looks(actor.portrait_YXC[None], actor.pose, face_identity=face_identity)
+    return looks(actor.portrait.picture_YXC[None], actor.pose, face_identity=face_identity)
 
 
 def skin_third(luminance: float) -> str:
@@ -158,8 +158,12 @@ def _identity(clips: Sequence[Clip], portraits: Sequence[Looks], *, face_identit
 
 def _pixels(clips: Sequence[Clip]) -> Numbers:
     return {
-        "ssim": _mean([float(ssim(clip.frames_FYXC, clip.actor.portrait_YXC).mean()) for clip in clips]),
-        "psnr_db": _mean([float(psnr(clip.frames_FYXC, clip.actor.portrait_YXC).mean()) for clip in clips]),
+        "ssim": _mean(
+            [float(ssim(clip.frames_FYXC, clip.actor.portrait.picture_YXC).mean()) for clip in clips]
+        ),
+        "psnr_db": _mean(
+            [float(psnr(clip.frames_FYXC, clip.actor.portrait.picture_YXC).mean()) for clip in clips]
+        ),
     }
 
 

@@ -13,17 +13,18 @@ from typing import Protocol
 
 import numpy as np
 
+from ...conditioners.values import Encoded
 from ...controls.movement_map import fixed_box
 from ...media.audio import Sound
 from ...perception.pose import PoseDetector
 from ...pipeline.driving import Driving
-from ...pipeline.generate import GenerateOptions, Talker
+from ...pipeline.portrait import Portrait
+from ...pipeline.talker import GenerateOptions, Talker
 from ...puppets.identity import Identity, random_identity
 from ...puppets.performance import MAX_DEFOCUS, MAX_EXPOSURE_FRAMES, random_performance
 from ...puppets.speech import Utterance, bundled_utterances, mouth_shape
 from ...puppets.split import HELD_OUT_IDENTITIES
 from ...puppets.world import FPS, reference_portrait, render_performance
-from ...systems.encoders import Reference
 from ...types import Pose
 from ...units import SPEECH_RATE_HZ, frame_count
 
@@ -35,14 +36,17 @@ _FILLED = 1 / 2.25
 class Actor:
     """Hold a held-out puppet with a held-out voice, and what the model read off its portrait.
 
-    Shapes:   portrait_YXC (Y, X, 3) uint8 RGB; pose: one frame, as detected
+    portrait: its picture, (Y, X, 3) uint8 RGB, and its pose, one frame, as detected
     """
 
     identity: Identity
     utterance: Utterance
-    portrait_YXC: np.ndarray
-    reference: Reference
-    pose: Pose
+    portrait: Portrait
+    reference: Encoded
+
+    @property
+    def pose(self) -> Pose:
+        return self.portrait.pose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +99,8 @@ class Model:
             hand_clarity=take.hand_clarity,
         )
         began = time.perf_counter()
-        track = self._talker.track(_sound(actor.utterance), actor.pose, options)
-        cut = replace(track, audio_FWD=track.audio_FWD[: take.frames])
+        track = self._talker.track(_sound(actor.utterance), actor.portrait, options)
+        cut = track.first(take.frames)
         pieces = list(self._talker.frames(actor.reference, cut, options, on_step=lambda _done, _total: None))
         seconds = time.perf_counter() - began
         return _clip(
@@ -159,9 +163,9 @@ def true_opening(utterance: Utterance) -> np.ndarray:
 
 def _actor(talker: Talker, identity: Identity, utterance: Utterance) -> Actor:
     spec = talker.spec
-    portrait_YXC, _ = reference_portrait(identity.seed, height=spec.height, width=spec.width)
-    reference, pose = talker.reference(portrait_YXC)
-    return Actor(identity, utterance, portrait_YXC, reference, pose)
+    picture_YXC, _ = reference_portrait(identity.seed, height=spec.height, width=spec.width)
+    portrait = talker.portrait(picture_YXC)
+    return Actor(identity, utterance, portrait, talker.reference(portrait))
 
 
 def _clip(

@@ -1,0 +1,73 @@
+"""Which places of the picture listen to the sound, and how much: everything else, the face, the lips.
+
+pose of the portrait -> masks at every resolution of the U-Net
+Source:   Hallo (Xu et al. 2024), section 3.3
+"""
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ..backbone.conditions import Conditions
+from ..backbone.unet import UNetConfig
+from ..controls.face_masks import face_masks, mask_levels
+from ..units import LATENT_STRIDE_PX
+from .asks import POSE, REGION_WEIGHTS, Ask
+from .conditioner import Conditioner, Given, InputShapes, InputSize, Place, Reader, TrackSize
+from .values import Drive, Encoded, Inputs, Missing
+
+
+class SoundRegions(Conditioner):
+    """regions: names of the masks, in their order."""
+
+    kind: Literal["sound_regions"] = "sound_regions"
+    regions: tuple[str, ...] = ("full", "face", "lip")
+
+    def asks_of_portrait(self) -> tuple[Ask, ...]:
+        return (POSE,)
+
+    def of_portrait(self, known: Given, *, unet: UNetConfig) -> Inputs:
+        """Draw the masks.
+
+        Raises:   PoseError: the portrait shows no face
+        """
+        pose = known[POSE]
+        levels = mask_levels(face_masks(pose), _sizes(unet, pose.height, pose.width))
+        return {f"masks:{stage}": level[None] for stage, level in enumerate(levels)}
+
+    def of_track(self, told: Given, size: TrackSize) -> dict[str, Any]:
+        weights = told.get(REGION_WEIGHTS, (1.0,) * len(self.regions))
+        return {"region_weights": torch.tensor([weights])}
+
+    def shapes(self, size: InputSize) -> InputShapes:
+        sizes = _sizes(size.unet, size.height, size.width)
+        masks = {
+            f"masks:{stage}": (len(self.regions), high * wide) for stage, (high, wide) in enumerate(sizes)
+        }
+        return InputShapes(portrait=masks, drive={"region_weights": (1, len(self.regions))})
+
+    def build(self, parts: nn.Module, place: Place) -> Reader:
+        return _Reader()
+
+
+def _sizes(unet: UNetConfig, height: int, width: int) -> list[tuple[int, int]]:
+    """Tokens of a picture at each stage of the U-Net; a stride of 2 rounds up."""
+    high, wide = height // LATENT_STRIDE_PX, width // LATENT_STRIDE_PX
+    return [(-(-high // 2**stage), -(-wide // 2**stage)) for stage in range(len(unet.channels))]
+
+
+class _Reader(Reader):
+    def read(self, portrait: Inputs, so_far: Encoded) -> Inputs:
+        return {name: value for name, value in portrait.items() if name.startswith("masks:")}
+
+    def join(
+        self, conditions: Conditions, *, reference: Encoded, drive: Drive, missing: Missing
+    ) -> Conditions:
+        masks = reference.under("masks")
+        return replace(
+            conditions,
+            masks={int(stage): drive.rows(mask_BRS[:, None]) for stage, mask_BRS in masks.items()},
+            region_weights=tuple(drive.values["region_weights"][0, 0].tolist()),
+        )

@@ -1,0 +1,32 @@
+"""What a sampler offers to a guidance in one step, in the core and in a host alike."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Step(Protocol):
+    """One step from a noise level to the next.
+
+    Units:    number of count, from 0; noise: sigma_t of a variance-preserving diffusion, 0..1
+    """
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def noise(self) -> float: ...
+
+    def solve(self, x_FCHW: Tensor) -> Tensor:
+        """Go one step of the numerical solver from x, with guided predictions.
+
+        It may be called several times: each call starts from the solver's state at the beginning of the step.
+        """
+        ...
+
+    def clean(self, x_FCHW: Tensor) -> Tensor:
+        """Estimate the latents without noise at x, by the guided prediction; gradients pass through."""
+        ...

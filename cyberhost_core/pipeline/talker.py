@@ -1,0 +1,282 @@
+"""A loaded checkpoint with the outside networks that it needs, stage by stage.
+
+picture -> Portrait -> what is known of it -> Encoded
+sound, driving -> what is told of every frame -> Track
+Encoded, Track -> latents, piece by piece -> frames
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import bundled
+from ..checkpoints.file import StoredCheckpoint, open_checkpoint, system_model
+from ..conditioners.asks import CLARITY, EMBEDDING, FACE, HANDS, POSE, REGION_WEIGHTS, SOUND, Ask
+from ..conditioners.drawn_maps import DrawnMaps
+from ..conditioners.sound import Heard
+from ..conditioners.sound import Sound as SoundConditioner
+from ..conditioners.values import Encoded, Face
+from ..controls.regions import hand_crops
+from ..diffusion.schedule import SAMPLERS
+from ..errors import CheckpointError, ConfigError
+from ..media.audio import Sound
+from ..media.fit import fit_image
+from ..perception.clip_image import ClipImage
+from ..perception.face_identity import FaceIdentity
+from ..perception.hearing import Hearing, hear, load_hearing
+from ..perception.pose import PoseDetector
+from ..sampling.denoise import OnStep, SamplingOptions
+from ..sampling.network import place_of
+from ..sampling.portrait import portrait_inputs
+from ..sampling.track import Track, make_track
+from ..sampling.video import sample_video
+from ..systems.model import SystemModel
+from ..systems.spec import SystemSpec
+from .autoencoders import autoencoder_of
+from .driving import Driving, Scene, Tell, drawn
+from .portrait import Portrait
+
+DECODE_CHUNK = 16  # frames; bounds the memory of decoding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """Where the outside networks lie; None: the bundled ones, which know drawn puppets.
+
+    clip_vision: folder of CLIP's vision tower; vae: a checkpoint whose autoencoder is used. Both are asked
+    for only where a system needs them.
+    """
+
+    pose_detector: Path | None = None
+    face_network: Path | None = None
+    clip_vision: Path | None = None
+    vae: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions:
+    """What may be chosen; None means the checkpoint's own value.
+
+    Units:    hand_clarity: 0..1 of the calibrated range; region_weights: how much head and body, face, and
+              lips follow the sound; size: height and width of the picture, for systems that take any; scale:
+              the written frames are enlarged this many times
+    """
+
+    seed: int = 0
+    steps: int | None = None
+    reference_scale: float | None = None
+    audio_scale: float | None = None
+    fps: float | None = None
+    driving: Driving = field(default_factory=Driving)
+    hand_clarity: float | None = None
+    region_weights: tuple[float, float, float] | None = None
+    sampler: str | None = None
+    size: tuple[int, int] | None = None
+    scale: int = 1
+
+
+class Talker:
+    """Run the stages one by one.
+
+    Raises:   CheckpointError: the checkpoint lacks a part that its system needs
+    """
+
+    def __init__(self, stored: StoredCheckpoint, model: SystemModel, *, networks: Networks) -> None:
+        self.stored, self.model, self.networks, self.spec = stored, model, networks, model.spec
+        self.device, _ = place_of(model)
+        self.autoencoder = autoencoder_of(stored, networks.vae, device=self.device)
+        self.ears = [_ears(stored, sound) for sound in self.spec.listed(SoundConditioner)]
+        self.pose_detector = PoseDetector(networks.pose_detector or bundled.require(bundled.POSE_DETECTOR))
+        self.face_identity = FaceIdentity(networks.face_network or bundled.require(bundled.FACE_IDENTITY))
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        networks: Networks | None = None,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Self:
+        """Load a checkpoint; the system computes on the device in the precision, the autoencoder in float32.
+
+        Raises:   CheckpointError, MissingExtraError: a file cannot be used, or a package is missing
+        """
+        stored = open_checkpoint(path)
+        model = system_model(stored, dtype=dtype).to(device or torch.device("cpu"))
+        return cls(stored, model, networks=networks or Networks())
+
+    def fps(self, options: GenerateOptions) -> float:
+        """The frame rate of the result."""
+        return options.fps or self.spec.fps
+
+    def hears(self) -> bool:
+        """Whether the system follows a sound."""
+        return bool(self.ears)
+
+    def portrait(self, image_YXC: np.ndarray, options: GenerateOptions | None = None) -> Portrait:
+        """Crop and scale a picture to the size that the system works at.
+
+        Raises:   ConfigError: another size was asked for than the only one that the system knows
+        """
+        height, width = self._size(options or GenerateOptions())
+        # A puppet fills its picture; DWPose wants the room around a person that it was trained with.
+        padding = 1.0 if self.networks.pose_detector is None else PEOPLE_PADDING
+        picture = fit_image(image_YXC, height=height, width=width)
+        return Portrait(picture_YXC=picture, detector=self.pose_detector, padding=padding)
+
+    @torch.no_grad()
+    def reference(self, portrait: Portrait) -> Encoded:
+        """Read everything that the portrait gives.
+
+        Raises:   PoseError: no person; ImageError: a picture of another kind than the model knows
+                  ConfigError: something that the system needs of it is missing
+        """
+        floor_db = float(self.stored.training.get("picture_floor_db", 0.0))
+        inputs = portrait_inputs(
+            self.spec,
+            portrait.picture_YXC,
+            _Known(self, portrait),
+            autoencoder=self.autoencoder,
+            floor_db=floor_db,
+        )
+        device, dtype = place_of(self.model)
+        return self.model.read({name: value.to(device, dtype) for name, value in inputs.items()})
+
+    def track(
+        self, sound: Sound | None, portrait: Portrait, options: GenerateOptions, *, tell: Tell | None = None
+    ) -> Track:
+        """Turn the sound and the controls into what drives each frame; tell counts the work on hands.
+
+        Raises:   ConfigError: a sound is needed and missing, or a control that the system does not know
+        """
+        told: dict[Ask, Any] = {CLARITY: 1.0 if options.hand_clarity is None else options.hand_clarity}
+        if options.region_weights is not None:
+            told[REGION_WEIGHTS] = options.region_weights
+        for ears, listened in zip(self.ears, self.spec.listed(SoundConditioner), strict=True):
+            told[SOUND] = Heard(
+                features_FD=self._heard(ears, sound, fps=self.fps(options)), hearing=listened.hearing
+            )
+        for maps in self.spec.listed(DrawnMaps):
+            scene = Scene(
+                system=self.spec.name,
+                maps=maps,
+                portrait=portrait,
+                detector=self.pose_detector,
+                driving=options.driving,
+                audio_FD=told[SOUND].features_FD if SOUND in told else torch.zeros(0, 0),
+                fps=self.fps(options),
+                seed=options.seed,
+                tell=tell,
+            )
+            told |= drawn(scene)
+        height, width = portrait.picture_YXC.shape[:2]
+        return make_track(self.spec, told, height=height, width=width)
+
+    def latents(
+        self, reference: Encoded, track: Track, options: GenerateOptions, *, on_step: OnStep
+    ) -> Iterator[Tensor]:
+        """Yield latents (F, C, h, w), a segment at a time."""
+        yield from sample_video(
+            self.model, reference, track, sampling_options(self.spec, options), on_step=on_step
+        )
+
+    def frames(
+        self, reference: Encoded, track: Track, options: GenerateOptions, *, on_step: OnStep
+    ) -> Iterator[np.ndarray]:
+        """Yield decoded frames, uint8 (F, Y, X, 3), a few at a time."""
+        for latents in self.latents(reference, track, options, on_step=on_step):
+            for chunk in latents.split(DECODE_CHUNK):
+                yield self.decode(chunk)
+
+    @torch.inference_mode()
+    def decode(self, latents_FCHW: Tensor) -> np.ndarray:
+        """Decode latents to uint8 frames (F, Y, X, 3)."""
+        pictures = self.autoencoder.decode(latents_FCHW / self.spec.latent_scale)
+        pixels = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    def _size(self, options: GenerateOptions) -> tuple[int, int]:
+        own = (self.spec.height, self.spec.width)
+        if options.size is not None and options.size != own and not self.spec.any_size:
+            raise ConfigError(
+                f"A picture of {options.size[1]} x {options.size[0]} was asked for, but '{self.spec.name}' "
+                f"works at {own[1]} x {own[0]} only; leave the size out."
+            )
+        return options.size or own
+
+    def _heard(self, ears: Hearing, sound: Sound | None, *, fps: float) -> Tensor:
+        if sound is None:
+            raise ConfigError(
+                f"'{self.spec.name}' follows a voice, and none was given; give a sound, or a driving video "
+                "that has one."
+            )
+        return hear(ears, sound.speech_T(), frames=sound.frames(fps), fps=fps)
+
+
+PEOPLE_PADDING = 1.25  # DWPose's own, around a person's box
+
+
+class _Known(dict[Ask, Any]):
+    """What is known of a portrait, found out when a conditioner asks for it."""
+
+    def __init__(self, talker: Talker, portrait: Portrait) -> None:
+        super().__init__()
+        self._find: dict[Ask, Callable[[], Any]] = {
+            POSE: lambda: portrait.pose,
+            HANDS: lambda: (hand_crops(portrait.picture_YXC, portrait.pose).images_NCHW + 1) / 2,
+            FACE: lambda: _face(talker.face_identity, portrait),
+            EMBEDDING: lambda: _embedding(talker, portrait),
+        }
+
+    def __missing__(self, ask: Ask) -> Any:
+        self[ask] = self._find[ask]()
+        return self[ask]
+
+
+def _face(network: FaceIdentity, portrait: Portrait) -> Face:
+    pictures, points = portrait.picture_YXC[None], portrait.pose.face_FKC
+    return Face(
+        unit_D=torch.from_numpy(network.embed_frames(pictures, points)[0]).float(),
+        raw_D=torch.from_numpy(network.raw_frames(pictures, points)[0]).float(),
+    )
+
+
+def _embedding(talker: Talker, portrait: Portrait) -> Tensor:
+    folder = talker.networks.clip_vision
+    if folder is None:
+        raise ConfigError(
+            f"'{talker.spec.name}' needs {EMBEDDING.words}, and CLIP's vision tower was not given; download "
+            "openai/clip-vit-large-patch14 and name its folder with --clip-vision."
+        )
+    return ClipImage.from_folder(folder).embed(portrait.picture_YXC)
+
+
+def _ears(stored: StoredCheckpoint, sound: SoundConditioner) -> Hearing:
+    if stored.audio_encoder is None:
+        raise CheckpointError(
+            f"{stored.path} holds no speech encoder (audio_encoder.), which hears the voice; assemble or "
+            "convert one that does, with --audio-encoder."
+        )
+    return load_hearing(sound.hearing, *stored.audio_encoder)
+
+
+def sampling_options(spec: SystemSpec, options: GenerateOptions) -> SamplingOptions:
+    """Fill the checkpoint's values in where none was chosen.
+
+    Raises:   ConfigError: there is no such sampler
+    """
+    schedule = spec.schedule.derive(
+        steps=options.steps or spec.schedule.steps, sampler=options.sampler or spec.schedule.sampler
+    )
+    if schedule.sampler not in SAMPLERS:
+        raise ConfigError(
+            f"The sampler '{schedule.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}."
+        )
+    guidance = spec.guidance.with_scales(reference=options.reference_scale, audio=options.audio_scale)
+    return SamplingOptions(schedule=schedule, guidance=guidance, seed=options.seed)

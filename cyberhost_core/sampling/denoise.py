@@ -1,0 +1,93 @@
+"""From noise to latents, step by step; a guidance may take a step in its own way.
+
+    noise -> { guidance.advance -> solver step of a guided prediction } per timestep -> latents
+
+Source: CyberHost section 4.1; the solvers are diffusers'.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..diffusion.schedule import NoiseSchedule, ScheduleSpec, make_scheduler
+from ..guidance.guidance import Guidance
+from .network import Moment
+
+OnStep = Callable[[int, int], None]  # (steps done, steps in all); raises to cancel
+Predict = Callable[[Tensor, Moment], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+    """How to sample: schedule (with sampler and steps), guidance, seed."""
+
+    schedule: ScheduleSpec
+    guidance: Guidance
+    seed: int = 0
+
+
+def denoise(
+    noise_FCHW: Tensor,
+    predict: Predict,
+    options: SamplingOptions,
+    *,
+    on_step: OnStep,
+    pinned_PCHW: Tensor | None = None,
+) -> Tensor:
+    """Run the solver; the first P frames may be given and then stay as they are.
+
+    A given frame is shown to the model at each step with that step's share of its own noise.
+
+    Shapes:   noise (F, C, h, w), pinned (P, C, h, w) -> latents (F, C, h, w)
+    """
+    scheduler = make_scheduler(options.schedule)
+    scheduler.set_timesteps(options.schedule.steps)
+    levels = NoiseSchedule(options.schedule)
+    x, count = noise_FCHW * scheduler.init_noise_sigma, len(scheduler.timesteps)
+    pinned = noise_FCHW[:0] if pinned_PCHW is None else pinned_PCHW
+    for number, timestep in enumerate(scheduler.timesteps):
+        on_step(number, count)
+        if len(pinned):
+            known = scheduler.add_noise(pinned, noise_FCHW[: len(pinned)], timestep[None])
+            x = torch.cat([known, x[len(pinned) :]])
+        moment = Moment(timestep, number, float(levels.sigma[timestep.long()]))
+        x = options.guidance.advance(x, SolverStep(scheduler, predict, levels, moment=moment, count=count))
+    on_step(count, count)
+    return torch.cat([pinned, x[len(pinned) :]])
+
+
+class SolverStep:
+    """One step of a diffusers scheduler, as a guidance sees it; see guidance.step."""
+
+    def __init__(
+        self, scheduler: Any, predict: Predict, levels: NoiseSchedule, *, moment: Moment, count: int
+    ) -> None:
+        self._scheduler, self._predict, self._levels, self._moment = scheduler, predict, levels, moment
+        self.number, self.count, self.noise = moment.number, count, moment.noise
+        self._start = _state(scheduler)
+
+    def solve(self, x_FCHW: Tensor) -> Tensor:
+        """Go one step from x; a multistep scheduler's memory is that of the step's beginning."""
+        vars(self._scheduler).update(_copied(self._start))
+        timestep = self._moment.timestep
+        predicted = self._predict(self._scheduler.scale_model_input(x_FCHW, timestep), self._moment)
+        return self._scheduler.step(predicted, timestep, x_FCHW).prev_sample
+
+    def clean(self, x_FCHW: Tensor) -> Tensor:
+        """Estimate the latents without noise."""
+        vars(self._scheduler).update(_copied(self._start))
+        scaled = self._scheduler.scale_model_input(x_FCHW, self._moment.timestep)
+        timestep_F = self._moment.timestep.long().expand(len(scaled))
+        return self._levels.to_x0(self._predict(scaled, self._moment), scaled, timestep_F)
+
+
+def _state(scheduler: Any) -> dict[str, Any]:
+    return _copied(vars(scheduler))
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    """Copy what a step changes in place: lists of earlier predictions."""
+    return {name: list(value) if isinstance(value, list) else value for name, value in state.items()}

@@ -1,0 +1,24 @@
+"""A long video as windows: in every step each window is predicted alone, and where they overlap, averaged.
+
+Source: AnimateDiff-Evolved's context windows, as Moore-AnimateAnyone and EchoMimicV2 use them; see
+        diffusion.windows for how a step is cut.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from ..diffusion.windows import Window, average, windows
+from ..systems.spec import SlidingWindowsSpec
+
+
+def over_windows(
+    long: SlidingWindowsSpec, predict: Callable[[Window], Tensor], *, frames: int, step: int
+) -> Tensor:
+    """Predict window by window and give every frame the mean.
+
+    Shapes:   predict: a window's frames -> (size, ...); result (frames, ...)
+    """
+    shift = step * long.overlap if long.rotating else 0
+    cut = windows(frames, size=long.frames, overlap=long.overlap, shift=shift)
+    return average(map(predict, cut), over=cut, frames=frames)

@@ -1,0 +1,6 @@
+"""What a model is trained for, one file each; a stage lists its losses.
+
+loss                 what they have in common
+denoising            the plain error            local_enhancement   with hands and face weighed, and heatmaps
+region_masks         where the regions are      pose_presence       are body and hands there?
+"""
