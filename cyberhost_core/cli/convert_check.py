@@ -25,7 +25,7 @@ def check(
     Example:
       cyberhost convert check recordings
     """
-    from ..checkpoints.recorded_case import OUTPUT_BOUND, SAMPLED_BOUND, is_case
+    from ..exams.peers.recorded_case import OUTPUT_BOUND, SAMPLED_BOUND, is_case
 
     cases = [path for path in sorted(fixtures.glob("*.json")) if is_case(path)]
     if not cases:
@@ -51,7 +51,7 @@ def check(
 
 
 def _row(path: Path) -> dict[str, Any]:
-    from ..checkpoints.recorded_case import run_case
+    from ..exams.peers.recorded_case import run_case
 
     try:
         errors = run_case(path)

@@ -116,9 +116,7 @@ def generate(
     """
     inputs = read_inputs(image, audio, out=out)
     from ..pipeline.driving import Driving
-    from ..pipeline.generate import (
-        GenerateOptions,  # here and not above: torch takes seconds, and --help should not
-    )
+    from ..pipeline.talker import GenerateOptions, Networks  # here: torch takes seconds, --help should not
 
     options = GenerateOptions(
         seed=seed,

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE, PACK = ROOT / "cyberhost_core", ROOT / "nodes"
-# Lowest first. A room may import from its own files, from rooms further up in this list, and from nothing else.
+# Lowest first: a room imports from its own files and from rooms before it in this list.
 FLOORS = (
     "errors", "config", "units", "types", "bundled", "media", "backbone", "diffusion", "guidance", "controls",
     "hands", "perception", "gesture", "data", "conditioners", "systems", "checkpoints", "sampling", "reports",
@@ -17,7 +17,7 @@ FLOORS = (
 
 
 def imports(path: Path, root: Path) -> set[tuple[str, ...]]:
-    """Name the modules of a package that a file imports relatively, at once or later, as paths from its root."""
+    """Name the modules of a package that a file imports, at once or later, as paths from its root."""
     found = set()
     for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(statement, ast.ImportFrom) and statement.level:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from cyberhost_core.checkpoints.recorded_case import is_case, run_case
+from cyberhost_core.exams.peers.recorded_case import is_case, run_case
 
 FOLDER = Path(__file__).parent / "fixtures" / "peers"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))

@@ -15,18 +15,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..backbone.conditions import join
-from ..conditioners.values import Drive, Encoded
-from ..diffusion.schedule import ScheduleSpec
-from ..errors import CheckpointError
-from ..guidance.guidance import FULL, WITHOUT_BOTH
-from ..guidance.plain import PlainGuidance
-from ..sampling.denoise import SamplingOptions
-from ..sampling.video import sample_segment
-from ..systems.model import SystemModel
-from ..systems.public import PeerConfig
-from .file import load_checkpoint
-from .peers import convert_peer
+from ...backbone.conditions import join
+from ...checkpoints.file import load_checkpoint
+from ...checkpoints.peers import convert_peer
+from ...conditioners.values import Drive, Encoded
+from ...diffusion.schedule import ScheduleSpec
+from ...errors import CheckpointError
+from ...guidance.guidance import FULL, WITHOUT_BOTH
+from ...guidance.plain import PlainGuidance
+from ...sampling.denoise import SamplingOptions
+from ...sampling.video import sample_segment
+from ...systems.model import SystemModel
+from ...systems.public import PeerConfig
 
 OUTPUT_BOUND, SAMPLED_BOUND = 5e-5, 3e-4
 RECORDED = "io."  # prefix of what went in and came out

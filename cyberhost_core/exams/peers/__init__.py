@@ -1,0 +1,1 @@
+"""Recordings of public relatives, made with their own code, and whether ours does the same."""
