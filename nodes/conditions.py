@@ -108,16 +108,18 @@ class Conditions(io.ComfyNode):
         face_weight: float = 1.0,
         lip_weight: float = 1.0,
     ) -> io.NodeOutput:
-        from .bridge.notice import notice_in_vain
-        from .bridge.passes import Told, make_passes
+        from ..cyberhost_core.conditioners.asks import CLARITY, MAP, REGION_WEIGHTS, SOUND
+        from .bridge.notice import notice_unused
+        from .bridge.passes import make_passes
 
-        told = Told(
-            audio=audio_features,
-            maps_FCYX=None if map is None else map[..., :3].permute(0, 3, 1, 2).contiguous(),
-            clarity=clarity,
-            hand_clarity=hand_clarity,
-            region_weights=(pose_weight, face_weight, lip_weight),
-        )
-        conditionings, latent, in_vain = make_passes(parts, reference, told)
-        notice_in_vain(cls, in_vain, system=parts.spec.name)
+        wires = {}
+        if audio_features is not None:
+            wires[SOUND] = audio_features.heard
+        if map is not None:
+            wires[MAP] = map[..., :3].permute(0, 3, 1, 2).contiguous()
+        if clarity is not None:
+            wires[CLARITY] = clarity.scores_F4.mean(dim=0)
+        widgets = {CLARITY: hand_clarity, REGION_WEIGHTS: (pose_weight, face_weight, lip_weight)}
+        conditionings, latent, unused = make_passes(parts, reference, widgets | wires, connected=wires)
+        notice_unused(cls, unused, system=parts.spec.name)
         return io.NodeOutput(*conditionings, latent)

@@ -71,27 +71,21 @@ class EMO2Conditions(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
+        from ..cyberhost_core.conditioners.asks import CONFIDENCE, MAP, SOUND
         from ..cyberhost_core.errors import ConfigError
-        from ..cyberhost_core.hands.confidence import wanted_confidence
-        from .bridge.notice import notice_in_vain
-        from .bridge.passes import Told, make_passes
+        from .bridge.notice import notice_unused
+        from .bridge.passes import make_passes
 
         if hand_maps.fps != audio_features.fps:
             raise ConfigError(
                 f"The hand maps are of {hand_maps.fps:g} frames per second, but the speech features of "
                 f"{audio_features.fps:g}; wire fps of Wav2Vec Audio Features into Render Hand Maps."
             )
-        told = Told(
-            audio=audio_features,
-            maps_FCYX=torch.cat([hand_maps.hand_maps_FCYX, hand_maps.keypoint_maps_FCYX], dim=1),
-            confidence_F2=torch.from_numpy(
-                wanted_confidence(
-                    hand_maps.confidence_FH.numpy() > 0,
-                    high=parts.spec.hand_confidence,
-                    share=hand_confidence,
-                )
-            ),
-        )
-        conditionings, latent, in_vain = make_passes(parts, reference, told)
-        notice_in_vain(cls, in_vain, system=parts.spec.name)
+        wires = {
+            SOUND: audio_features.heard,
+            MAP: torch.cat([hand_maps.hand_maps_FCYX, hand_maps.keypoint_maps_FCYX], dim=1),
+        }
+        told = {**wires, CONFIDENCE: hand_confidence * (hand_maps.confidence_FH.numpy() > 0)}
+        conditionings, latent, unused = make_passes(parts, reference, told, connected=wires)
+        notice_unused(cls, unused, system=parts.spec.name)
         return io.NodeOutput(*conditionings, latent)

@@ -66,18 +66,21 @@ class ReferenceNetNode(io.ComfyNode):
         crops: "Crops | None" = None,
         clip_vision_output: Any = None,
     ) -> io.NodeOutput:
-        from .bridge.notice import notice_in_vain
-        from .bridge.reference import Seen, read_reference
+        from ..cyberhost_core.conditioners.asks import EMBEDDING, FACE, HANDS, POSE
+        from .bridge.notice import notice_unused
+        from .bridge.reference import read_reference
         from .helpers.images import one_picture
         from .helpers.person import LARGEST
         from .helpers.poses import pose_on
 
         picture = one_picture(image, what="the reference")
-        seen = Seen(
-            pose=None if pose is None else pose_on(picture[None], pose, person=LARGEST),
-            crops=crops,
-            embedding_D=None if clip_vision_output is None else clip_vision_output.image_embeds[0].float(),
-        )
-        bank, in_vain = read_reference(parts, vae, picture, seen=seen)
-        notice_in_vain(cls, in_vain, system=parts.spec.name)
+        known: dict = {}
+        if pose is not None:
+            known[POSE] = pose_on(picture[None], pose, person=LARGEST)
+        if crops is not None:
+            known |= {HANDS: crops.hands_HCYX, FACE: crops.face}
+        if clip_vision_output is not None:
+            known[EMBEDDING] = clip_vision_output.image_embeds[0].float()
+        bank, unused = read_reference(parts, vae, picture, known=known)
+        notice_unused(cls, unused, system=parts.spec.name)
         return io.NodeOutput(bank)

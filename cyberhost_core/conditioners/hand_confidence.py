@@ -12,6 +12,7 @@ from torch import nn
 from ..backbone.conditions import Conditions
 from ..backbone.embeddings import ConfidenceEmbedding
 from ..data.clip import Clip
+from ..errors import ConfigError
 from .asks import CONFIDENCE, Ask
 from .conditioner import Conditioner, Given, InputShapes, InputSize, Place, Reader, Settings, TrackSize
 from .values import Drive, Encoded, Inputs, Missing
@@ -31,7 +32,12 @@ class HandConfidence(Conditioner):
 
         Source:   EMO2 section 3.4: "During inference, assigning higher confidence scores results in clearer
                   and structurally correct hands"
+        Raises:   ConfigError: nothing was told of the hands
         """
+        if CONFIDENCE not in told:
+            raise ConfigError(
+                f"'{size.system}' needs {CONFIDENCE.words}, which is missing; in ComfyUI use EMO2 Conditions."
+            )
         wanted_FH = told[CONFIDENCE]
         return {"confidence": torch.from_numpy((wanted_FH * np.array(self.high)).astype(np.float32))}
 

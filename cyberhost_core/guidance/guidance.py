@@ -45,6 +45,11 @@ class Guidance(Member):
         """Whether the method corrects latents itself: a sampler must then go step by step, by `advance`."""
         return False
 
+    @property
+    def passes(self) -> tuple[Pass, ...]:
+        """Every pass that it runs at some noise level."""
+        return tuple(rung.seen for rung in self.rungs(1.0))
+
     def rungs(self, noise: float) -> tuple[Rung, ...]:
         """List the passes from the one that is told least, with the scales of their differences.
 
@@ -73,7 +78,10 @@ class Guidance(Member):
         return total
 
     def advance(self, x_FCHW: Tensor, step: Step) -> Tensor:
-        """Go from one noise level to the next."""
+        """Go from one noise level to the next, in own_steps.
+
+        Shapes:   x (F, C, h, w) as a variance-preserving diffusion has them, whatever the solver keeps
+        """
         return step.solve(x_FCHW)
 
     def with_scales(self, *, reference: float | None, audio: float | None) -> Self:

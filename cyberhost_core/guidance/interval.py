@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import SerializeAsAny
 from torch import Tensor
 
-from .guidance import FULL, Guidance, Rung
+from .guidance import FULL, Guidance, Pass, Rung
 from .step import Step
 
 
@@ -27,6 +27,10 @@ class IntervalGuidance(Guidance):
     @property
     def own_steps(self) -> bool:
         return self.within.own_steps
+
+    @property
+    def passes(self) -> tuple[Pass, ...]:
+        return tuple(dict.fromkeys((*self.within.passes, FULL)))
 
     def rungs(self, noise: float) -> tuple[Rung, ...]:
         return self.within.rungs(noise) if self._holds(noise) else (Rung(FULL),)

@@ -21,7 +21,7 @@ class Step(Protocol):
     def noise(self) -> float: ...
 
     def solve(self, x_FCHW: Tensor) -> Tensor:
-        """Go one step of the numerical solver from x, with guided predictions.
+        """Go one step of the numerical solver, with guided predictions; both ends as `advance` has them.
 
         It may be called several times: each call starts from the solver's state at the beginning of the step.
         """

@@ -5,6 +5,7 @@
 Source: CyberHost section 4.1; the solvers are diffusers'.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,11 @@ def denoise(
             known = scheduler.add_noise(pinned, noise_FCHW[: len(pinned)], timestep[None])
             x = torch.cat([known, x[len(pinned) :]])
         moment = Moment(timestep, number, float(levels.sigma[timestep.long()]))
-        x = options.guidance.advance(x, SolverStep(scheduler, predict, levels, moment=moment, count=count))
+        step = SolverStep(scheduler, predict, levels, moment=moment, count=count)
+        if options.guidance.own_steps:
+            x = step.unscaled(options.guidance.advance(step.scaled(x), step))
+        else:
+            x = step.solver_step(x)
     on_step(count, count)
     return torch.cat([pinned, x[len(pinned) :]])
 
@@ -69,19 +74,46 @@ class SolverStep:
         self.number, self.count, self.noise = moment.number, count, moment.noise
         self._start = _state(scheduler)
 
+    def solver_step(self, x: Tensor) -> Tensor:
+        """Go one step from x as the scheduler keeps it."""
+        timestep = self._moment.timestep
+        predicted = self._predict(self._scheduler.scale_model_input(x, timestep), self._moment)
+        return self._scheduler.step(predicted, timestep, x).prev_sample
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """From the scheduler's latents to those of a variance-preserving diffusion, at the step's start."""
+        self._restart()
+        return x * self._factor(self._moment.timestep)
+
+    def unscaled(self, x_FCHW: Tensor) -> Tensor:
+        """Back again, at the step's end."""
+        return x_FCHW / self._end_factor()
+
     def solve(self, x_FCHW: Tensor) -> Tensor:
         """Go one step from x; a multistep scheduler's memory is that of the step's beginning."""
-        vars(self._scheduler).update(_copied(self._start))
-        timestep = self._moment.timestep
-        predicted = self._predict(self._scheduler.scale_model_input(x_FCHW, timestep), self._moment)
-        return self._scheduler.step(predicted, timestep, x_FCHW).prev_sample
+        self._restart()
+        x = self.solver_step(x_FCHW / self._factor(self._moment.timestep))
+        return x * self._end_factor()
 
     def clean(self, x_FCHW: Tensor) -> Tensor:
         """Estimate the latents without noise."""
+        timestep_F = self._moment.timestep.long().expand(len(x_FCHW))
+        return self._levels.to_x0(self._predict(x_FCHW, self._moment), x_FCHW, timestep_F)
+
+    def _factor(self, timestep: Tensor) -> float:
+        return float(self._scheduler.scale_model_input(torch.ones(1), timestep))
+
+    def _end_factor(self) -> float:
+        if self.number + 1 == self.count:
+            return 1.0  # no noise is left
+        scheduler = copy.copy(self._scheduler)  # asking for a factor moves some schedulers on
+        vars(scheduler).update(_copied(self._start))
+        later = scheduler.timesteps[self.number + 1]
+        scheduler._step_index = None
+        return float(scheduler.scale_model_input(torch.ones(1), later))
+
+    def _restart(self) -> None:
         vars(self._scheduler).update(_copied(self._start))
-        scaled = self._scheduler.scale_model_input(x_FCHW, self._moment.timestep)
-        timestep_F = self._moment.timestep.long().expand(len(scaled))
-        return self._levels.to_x0(self._predict(scaled, self._moment), scaled, timestep_F)
 
 
 def _state(scheduler: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def audio_encoder(
 ) -> "SpeechEncoder":
     """Build the encoder from a checkpoint's speech network and its Hugging Face configuration.
 
-    hearing: how the checkpoint's system hears, in AudioSpec's words
+    hearing: how the checkpoint's system hears, in the words of conditioners.sound
 
     Raises:   CheckpointError: a network of another kind, or weights that do not fit the configuration
               ConfigError: no such hearing

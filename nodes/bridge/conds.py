@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import comfy.conds
 
-from ...cyberhost_core.backbone.conditions import Conditions, Memo, join
-from ...cyberhost_core.diffusion.guidance import PassName
-
-Memos = dict[tuple[PassName, ...], Memo]
+from ...cyberhost_core.backbone.conditions import Conditions, join
+from ...cyberhost_core.guidance.guidance import Pass
+from ...cyberhost_core.sampling.network import Memos
 
 
 class CondPass(comfy.conds.CONDRegular):
@@ -22,9 +21,9 @@ class CondPass(comfy.conds.CONDRegular):
     reference, by the passes that ran together; windows of one video are given the same.
     """
 
-    def __init__(self, cond: Conditions, name: PassName, memos: Memos) -> None:
+    def __init__(self, cond: Conditions, seen: Pass, memos: Memos) -> None:
         super().__init__(cond)
-        self._name, self._memos = name, memos
+        self._seen, self._memos = seen, memos
         self._joined: dict[tuple[int, ...], Conditions] = {}
 
     def process_cond(self, **_: object) -> "CondPass":
@@ -37,9 +36,9 @@ class CondPass(comfy.conds.CONDRegular):
     def concat(self, others: "list[CondPass]") -> Conditions:
         key = tuple(id(other) for other in others)
         if key not in self._joined:
-            names = (self._name, *(other._name for other in others))
+            passes = (self._seen, *(other._seen for other in others))
             joined = join([self.cond, *(other.cond for other in others)]) if others else self.cond
-            self._joined[key] = replace(joined, clip_memo=self._memos.setdefault(names, {}))
+            self._joined[key] = replace(joined, clip_memo=self._memos.setdefault(passes, {}))
         return self._joined[key]
 
     def size(self) -> list[int]:

@@ -1,58 +1,83 @@
-"""Dual guidance as a native guider, and one segment sampled with it.
+"""A guidance of the core as a native guider.
 
-    e(null) + reference_scale (e(reference) - e(null)) + audio_scale (e(full) - e(reference))
+sampler asks at x, sigma -> passes -> combined -> denoised latents
 
-Source: CyberHost appendix E. ComfyUI's own DualCFGGuider ("regular") gives the same with cond1 = positive,
-cond2 = reference only, cfg_conds = audio_scale, cfg_cond2_negative = reference_scale.
+ComfyUI's own DualCFGGuider ("regular") gives the same as dual guidance with cond1 = positive, cond2 =
+reference only, cfg_conds = audio_scale, cfg_cond2_negative = reference_scale.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import comfy.samplers
 import latent_preview
 from torch import Tensor
 
+from ...cyberhost_core.guidance.guidance import FULL, WITHOUT_BOTH, WITHOUT_SOUND, Guidance, Pass, Rung
+from .own_steps import StepwiseSampler, vp_noise
+
 Report = Callable[[int, Any], None]  # (steps done in this segment, preview picture or None)
+# names that the host treats in its own way; other passes keep theirs
+_HOST_NAMES = {FULL: "positive", WITHOUT_SOUND: "middle", WITHOUT_BOTH: "negative"}
 
 
-class DualGuider(comfy.samplers.CFGGuider):
-    """Guide by reference and by sound; a pass whose weight is zero is not computed."""
+class PassGuider(comfy.samplers.CFGGuider):
+    """Guide as a guidance of the core says; a pass whose weight is zero is not computed."""
 
-    def set_passes(self, *, full: list, reference: list, null: list) -> None:
-        self.inner_set_conds({"positive": full, "middle": reference, "negative": null})
+    def set_guidance(self, guidance: Guidance, conditionings: Mapping[Pass, list]) -> None:
+        """Take a guidance, and the conditioning of each of its passes."""
+        self.guidance = guidance
+        self.inner_set_conds({host_name(seen): given for seen, given in conditionings.items()})
 
-    def set_scales(self, *, reference: float, audio: float) -> None:
-        self.reference_scale, self.audio_scale = reference, audio
+    def sample(  # noqa: PLR0917 - the host's signature
+        self, noise: Tensor, latent_image: Tensor, sampler: Any, sigmas: Tensor, **more: Any
+    ) -> Tensor:
+        """Sample as the host does; a guidance that takes steps of its own is asked for each."""
+        if self.guidance.own_steps:
+            sampler = StepwiseSampler(sampler, self.guidance)
+        return super().sample(noise, latent_image, sampler, sigmas, **more)
 
-    def weighs(self, name: str) -> bool:
-        """Whether a pass, by the name of its conds, has a weight."""
-        if name == "negative":
-            return not math.isclose(self.reference_scale, 1.0)
-        return name == "positive" or not math.isclose(self.reference_scale, self.audio_scale)
+    def names_run(self, timestep: Tensor) -> set[str]:
+        """Under which names the conds of those passes travel that are run at a noise level."""
+        return {host_name(seen) for seen in _run(_merged(self.guidance.rungs(vp_noise(timestep))))}
 
     def predict_noise(
         self, x: Tensor, timestep: Tensor, model_options: dict | None = None, _seed: int | None = None
     ) -> Tensor:
-        options = model_options or {}
-        passes = [
-            self.conds[name] if self.weighs(name) else None for name in ("negative", "middle", "positive")
-        ]
-        null, reference, full = comfy.samplers.calc_cond_batch(self.inner_model, passes, x, timestep, options)
-        one_scale = passes[1] is None
+        options, noise = model_options or {}, vp_noise(timestep)
+        rungs = _merged(self.guidance.rungs(noise))
+        conds = {seen: self.conds[host_name(seen)] for seen in _run(rungs)}
+        found = comfy.samplers.calc_cond_batch(
+            self.inner_model, [conds.get(rung.seen) for rung in rungs], x, timestep, options
+        )
+        predicted = dict(zip((rung.seen for rung in rungs), found, strict=True))
+        if type(self.guidance).combine is not Guidance.combine:
+            return self.guidance.combine({seen: predicted[seen] for seen in conds}, noise)
+        first, *more = rungs
+        if not more:
+            return predicted[first.seen]
+        # The first difference goes through the host's function, so that its hooks (rescaling and the like) run.
         guided = comfy.samplers.cfg_function(
             self.inner_model,
-            full if one_scale else reference,
-            null,
-            self.reference_scale,
+            predicted[more[0].seen],
+            predicted[first.seen],
+            more[0].scale,
             x,
             timestep,
             model_options=options,
-            cond=passes[2] if one_scale else passes[1],
-            uncond=passes[0],
+            cond=conds[more[0].seen],
+            uncond=conds.get(first.seen),
         )
-        return guided if one_scale else guided + self.audio_scale * (full - reference)
+        for below, above in pairwise(more):
+            guided = guided + above.scale * (predicted[above.seen] - predicted[below.seen])
+        return guided
+
+
+def host_name(seen: Pass) -> str:
+    """Under which name a pass's conds travel."""
+    return _HOST_NAMES.get(seen, seen.name)
 
 
 def step_callback(model: Any, report: Report) -> Callable[[int, Tensor, Tensor, int], None]:
@@ -63,3 +88,19 @@ def step_callback(model: Any, report: Report) -> Callable[[int, Tensor, Tensor, 
         report(step + 1, previewer.decode_latent_to_preview_image("JPEG", x0) if previewer else None)
 
     return callback
+
+
+def _merged(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
+    """Leave out passes between two equal scales: what they add is taken away again."""
+    kept = [
+        rung
+        for number, rung in enumerate(rungs)
+        if number in (0, len(rungs) - 1) or not math.isclose(rung.scale, rungs[number + 1].scale)
+    ]
+    return tuple(kept)
+
+
+def _run(rungs: tuple[Rung, ...]) -> list[Pass]:
+    """List the passes to be run: at scale 1 the second one stands alone, and the first is not needed."""
+    needed = rungs[1:] if len(rungs) > 1 and math.isclose(rungs[1].scale, 1.0) else rungs
+    return [rung.seen for rung in needed]

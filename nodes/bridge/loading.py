@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from ...cyberhost_core.backbone.unet import UNet
 from ...cyberhost_core.checkpoints.building import planned, require_fit
 from ...cyberhost_core.checkpoints.file import StoredCheckpoint, open_checkpoint
+from ...cyberhost_core.conditioners.sound import Sound
 from ...cyberhost_core.systems.encoders import Encoders
 from ..helpers.types import Parts
 from .audio_encoder import audio_encoder
 from .model import CyberHostModel, HostConfig
 from .ops import host_ops
+from .outside_inference import differentiable
 from .vae import native_vae, stable_diffusion_vae
 
 _DENOISER = "denoiser."
@@ -39,8 +41,11 @@ def load(path: Path) -> Loaded:
 
     Raises:   CheckpointError: missing, a pickle, truncated, of another kind, or weights that do not fit
     """
-    stored = open_checkpoint(path)
-    identity = _identity(path)
+    with differentiable():
+        return _loaded(open_checkpoint(path), identity=_identity(path))
+
+
+def _loaded(stored: StoredCheckpoint, *, identity: str) -> Loaded:
     denoiser = {
         key.removeprefix(_DENOISER): value
         for key, value in stored.system.items()
@@ -53,6 +58,7 @@ def load(path: Path) -> Loaded:
         parts=Parts(
             encoders=_encoders(stored, rest, dtype=dtype, cast=cast),
             spec=stored.spec,
+            dtype=dtype,
             identity=identity,
             picture_floor_db=float(stored.training.get("picture_floor_db", 0.0)),
         ),
@@ -68,10 +74,10 @@ def _vae(stored: StoredCheckpoint) -> Any:
 
 
 def _ears(stored: StoredCheckpoint) -> Any:
-    audio = stored.spec.audio
-    if audio is None or stored.audio_encoder is None:
+    if stored.audio_encoder is None:
         return None
-    return audio_encoder(*stored.audio_encoder, hearing=audio.hearing)
+    hearings = [sound.hearing for sound in stored.spec.listed(Sound)]
+    return audio_encoder(*stored.audio_encoder, hearing=hearings[0]) if hearings else None
 
 
 def _identity(path: Path) -> str:

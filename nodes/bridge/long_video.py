@@ -1,42 +1,48 @@
-"""Sample a track of any length with the host's noise, sampler and sigmas.
+"""Sample a track of any length with the host's noise, sampler and sigmas, by the core's own strategies.
 
-    chain     noise of the segment's absolute frames -> guider -> latents
-              the last kept latents -> ReferenceNet -> motion frames of the next segment
-    windows   noise of all frames -> guider that cuts every step into windows -> latents
-
-The same strategies as the core's long_video, whose docstring has the source.
+chain     noise of the segment's absolute frames -> guider -> latents
+          the last kept latents -> encoders -> what the next segment is shown
+windows   noise of all frames -> guider that cuts every step into windows -> latents
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import comfy.model_management as management
 import comfy.utils
 import torch
 from torch import Tensor
 
+from ...cyberhost_core.conditioners.image_tokens import IMAGE, NULL_IMAGE
+from ...cyberhost_core.conditioners.values import Encoded
 from ...cyberhost_core.errors import CyberHostError
-from ...cyberhost_core.systems.encoders import Motion
-from ...cyberhost_core.systems.long_video import opening_frames
+from ...cyberhost_core.guidance.guidance import FULL, WITHOUT_BOTH, WITHOUT_SOUND, Guidance, Pass
+from ...cyberhost_core.sampling.chain import Segment, chain, opening_frames
 from ...cyberhost_core.systems.spec import LongVideoSpec, SlidingWindowsSpec
-from ...cyberhost_core.systems.track import NO_MOTION
-from .guider import DualGuider, step_callback
+from ...cyberhost_core.units import LATENT_STRIDE_PX
+from .guider import PassGuider, step_callback
+from .outside_inference import differentiable
 from .passage import KEY, Passage, passage_of
 from .windows import WindowGuider
 
 _NOISE_BLOCK = 512  # frames drawn at once: the host draws every frame before the wanted one again
+Conditionings = Mapping[Pass, list]
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostSampling:
-    """The host's own choices: NOISE, SAMPLER, SIGMAS, and both guidance scales."""
+    """The host's own choices: NOISE, SAMPLER, SIGMAS; and how much portrait and sound guide."""
 
     noise: Any
     sampler: Any
     sigmas: Tensor
     reference_scale: float
     audio_scale: float
+
+    @property
+    def steps(self) -> int:
+        return max(1, len(self.sigmas) - 1)
 
 
 def sample_track(model: Any, *, full: list, reference: list, null: list, sampling: HostSampling) -> Tensor:
@@ -46,79 +52,87 @@ def sample_track(model: Any, *, full: list, reference: list, null: list, samplin
     Raises:   CyberHostError: conditionings that are not three passes of one track; latents that are not
               numbers, with the segment named
     """
-    conditionings = [full, reference, null]
-    passages = [passage_of(conditioning) for conditioning in conditionings]
-    _require_one_track(passages)
-    is_windowed = isinstance(passages[0].parts.spec.long_video, SlidingWindowsSpec)
-    strategy = _windowed if is_windowed else _chained
-    latents = strategy(model, conditionings, passages[0], sampling=sampling)
+    given = {FULL: full, WITHOUT_SOUND: reference, WITHOUT_BOTH: null}
+    first = _require_one_track(given)
+    guidance = first.parts.spec.guidance.with_scales(
+        reference=sampling.reference_scale, audio=sampling.audio_scale
+    )
+    # A pass that no wire brings differs from the full one in what it goes without.
+    conditionings = {
+        seen: given.get(seen) or _as(full, lambda passage, seen=seen: replace(passage, seen=seen))
+        for seen in guidance.passes
+    }
+    long = first.parts.spec.long_video
+    if isinstance(long, SlidingWindowsSpec):
+        latents = _windowed(model, conditionings, first, long=long, guidance=guidance, sampling=sampling)
+    else:
+        latents = _chained(model, conditionings, first, long=long, guidance=guidance, sampling=sampling)
     return latents.to(management.intermediate_device())
 
 
-def _windowed(model: Any, conditionings: list[list], first: Passage, *, sampling: HostSampling) -> Tensor:
-    long = cast("SlidingWindowsSpec", first.parts.spec.long_video)
-    frames, steps = len(first.track), max(1, len(sampling.sigmas) - 1)
-    bar = comfy.utils.ProgressBar(steps)
+def _windowed(
+    model: Any,
+    conditionings: Conditionings,
+    first: Passage,
+    *,
+    long: SlidingWindowsSpec,
+    guidance: Guidance,
+    sampling: HostSampling,
+) -> Tensor:
+    bar = comfy.utils.ProgressBar(sampling.steps)
     guider = WindowGuider(model)
     guider.set_windows(long)
+    guider.set_guidance(guidance, _each(conditionings, lambda passage: passage.whole()))
     latents = _sample(
         guider,
-        model,
-        [_as(conditioning, lambda passage: passage.whole()) for conditioning in conditionings],
-        _Noise(sampling.noise, first)(range(frames)),
+        _Noise(sampling.noise, first)(range(len(first.track))),
         sampling=sampling,
-        report=lambda done, preview: bar.update_absolute(done, steps, preview),
+        report=lambda done, preview: bar.update_absolute(done, sampling.steps, preview),
     )
     _require_numbers(latents, "")
     return latents
 
 
-def _chained(model: Any, conditionings: list[list], first: Passage, *, sampling: HostSampling) -> Tensor:
-    spec, frames = first.parts.spec, len(first.track)
-    long = cast("LongVideoSpec", spec.long_video)
-    segments = -(-frames // long.kept)
-    steps = max(1, len(sampling.sigmas) - 1)
-    bar = comfy.utils.ProgressBar(segments * steps)
-    noise = _Noise(sampling.noise, first)
-    pieces: list[Tensor] = []
-    past = opening_frames(long, first.bank.reference) / spec.latent_scale
-    for number in range(segments):
-        pinned = past[len(past) - min(long.pinned, len(past)) :] if number else past[:0]
-        start = number * long.kept - len(pinned)
-        shown = past[: len(past) - len(pinned)][-long.motion_frames :]
-        motion = _motion(first, shown) if number else first.bank.opening
-
-        def report(done: int, preview: Any, number: int = number) -> None:
-            bar.update_absolute(number * steps + done, segments * steps, preview)
-
-        latents = _sample(
-            DualGuider(model),
-            model,
-            [_at(conditioning, start, motion) for conditioning in conditionings],
-            noise(range(start, start + long.frames)),
-            sampling=sampling,
-            report=report,
-            pinned_PCHW=pinned,
-        )
-        _require_numbers(latents, f" in segment {number + 1} of {segments}")
-        kept = latents[len(pinned) :][: min(long.kept, frames - number * long.kept)]
-        pieces.append(kept)
-        past = torch.cat([past, kept])[-(long.motion_frames + long.pinned) :]
-    return torch.cat(pieces)
-
-
-def _sample(  # noqa: PLR0917 - read in the order in which they are made
-    guider: DualGuider,
+def _chained(
     model: Any,
-    conditionings: list[list],
+    conditionings: Conditionings,
+    first: Passage,
+    *,
+    long: LongVideoSpec,
+    guidance: Guidance,
+    sampling: HostSampling,
+) -> Tensor:
+    spec, steps = first.parts.spec, sampling.steps
+    bar = comfy.utils.ProgressBar(-(-len(first.track) // long.kept) * steps)
+    noise = _Noise(sampling.noise, first)
+
+    def sample(segment: Segment) -> Tensor:
+        def report(done: int, preview: Any) -> None:
+            bar.update_absolute(segment.number * steps + done, segment.count * steps, preview)
+
+        motion = _followed(first, segment.past_MCHW) if segment.number else first.bank.opening
+        guider = PassGuider(model)
+        guider.set_guidance(
+            guidance, _each(conditionings, lambda passage: passage.at(segment.frames.start, motion))
+        )
+        latents = _sample(
+            guider, noise(segment.frames), sampling=sampling, report=report, pinned_PCHW=segment.pinned_PCHW
+        )
+        _require_numbers(latents, f" in segment {segment.number + 1} of {segment.count}")
+        return latents
+
+    opening = opening_frames(spec, first.bank.reference["latents"]) / spec.latent_scale
+    return torch.cat(list(chain(spec, long, frames=len(first.track), opening_MCHW=opening, sample=sample)))
+
+
+def _sample(
+    guider: PassGuider,
     noise_FCHW: Tensor,
     *,
     sampling: HostSampling,
     report: Callable[[int, Any], None],
     pinned_PCHW: Tensor | None = None,
 ) -> Tensor:
-    guider.set_passes(full=conditionings[0], reference=conditionings[1], null=conditionings[2])
-    guider.set_scales(reference=sampling.reference_scale, audio=sampling.audio_scale)
     latents = torch.zeros_like(noise_FCHW)
     mask = None
     if pinned_PCHW is not None and len(pinned_PCHW):
@@ -131,29 +145,26 @@ def _sample(  # noqa: PLR0917 - read in the order in which they are made
         sampling.sampler,
         sampling.sigmas,
         denoise_mask=mask,
-        callback=step_callback(model, report),
+        callback=step_callback(guider.model_patcher, report),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=sampling.noise.seed,
     ).cpu()
 
 
-@torch.inference_mode()
-def _motion(passage: Passage, latents_MCHW: Tensor) -> Motion:
-    """Read the motion frames with the ReferenceNet."""
-    if not len(latents_MCHW):
-        return NO_MOTION
-    patcher = passage.parts.encoders
+def _followed(passage: Passage, latents_MCHW: Tensor) -> Encoded:
+    """Read the frames before a segment."""
+    parts = passage.parts
+    patcher = parts.encoders
     management.load_models_gpu([patcher])
-    dtype = patcher.model.reference_net.conv_in.weight.dtype
-    scaled = latents_MCHW[None] * passage.parts.spec.latent_scale
-    tokens_only = replace(passage.bank.reference, features={}, identity={})
-    reference = tokens_only.to(patcher.load_device, dtype)
-    return patcher.model.encode_motion(scaled.to(patcher.load_device, dtype), reference)
+    scaled = latents_MCHW[None] * parts.spec.latent_scale
+    tokens_only = passage.bank.reference.only(IMAGE, NULL_IMAGE)
+    with differentiable():
+        reference = tokens_only.to(patcher.load_device, parts.dtype)
+        return patcher.model.follow(scaled.to(patcher.load_device, parts.dtype), reference)
 
 
-def _at(conditioning: list, start: int, motion: Motion) -> list:
-    """Copy a conditioning with its passage at a later segment."""
-    return _as(conditioning, lambda passage: passage.at(start, motion))
+def _each(conditionings: Conditionings, change: Callable[[Passage], Passage]) -> dict[Pass, list]:
+    return {seen: _as(conditioning, change) for seen, conditioning in conditionings.items()}
 
 
 def _as(conditioning: list, change: Callable[[Passage], Passage]) -> list:
@@ -174,7 +185,8 @@ class _Noise:
     def __init__(self, source: Any, passage: Passage) -> None:
         spec, bank = passage.parts.spec, passage.bank
         self._source, self._limit = source, spec.noise_limit
-        self._shape = (spec.unet.latent_channels, bank.height // 8, bank.width // 8)
+        cells = (bank.height // LATENT_STRIDE_PX, bank.width // LATENT_STRIDE_PX)
+        self._shape = (spec.unet.latent_channels, *cells)
         self._blocks: dict[int, Tensor] = {}
 
     def __call__(self, frames: range) -> Tensor:
@@ -190,10 +202,13 @@ class _Noise:
         return self._blocks[number]
 
 
-def _require_one_track(passages: list[Passage]) -> None:
-    names = [passage.name for passage in passages]
-    if names != ["full", "reference", "null"] or len({id(passage.track) for passage in passages}) > 1:
+def _require_one_track(given: Conditionings) -> Passage:
+    """Check that the three wires are the three passes of one track; gives the full one."""
+    passages = [passage_of(conditioning) for conditioning in given.values()]
+    if [passage.seen for passage in passages] != list(given) or len({id(p.track) for p in passages}) > 1:
+        names = ", ".join(passage.seen.name for passage in passages)
         raise CyberHostError(
-            f"The three conditionings came as {', '.join(names)}; connect positive, reference only and "
-            "negative of one CyberHost Conditions node, in this order."
+            f"The three conditionings came as {names}; connect positive, reference only and negative of one "
+            "CyberHost Conditions node, in this order."
         )
+    return passages[0]

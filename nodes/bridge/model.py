@@ -49,7 +49,7 @@ class HostUNet(UNet):
                 "The CyberHost model was sampled with a conditioning that is not its own; connect CyberHost "
                 "Conditions."
             )
-        return super().forward(x, timesteps[:: cyberhost.frames], cyberhost)
+        return super().forward(x, timesteps[:: cyberhost.sampled_frames], cyberhost)
 
 
 class CyberHostModel(comfy.model_base.BaseModel):
@@ -76,7 +76,7 @@ class CyberHostModel(comfy.model_base.BaseModel):
                 passage.conditions(
                     frames, device=kwargs["device"], dtype=self.manual_cast_dtype or self.get_dtype()
                 ),
-                passage.name,
+                passage.seen,
                 {},
             )
         return out

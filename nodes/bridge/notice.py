@@ -1,9 +1,12 @@
 """Tell the user something that is no error: in the log, and on the node where the frontend shows it."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from server import PromptServer
+
+from ...cyberhost_core.conditioners.asks import Ask
 
 
 def notice(node: Any, text: str) -> None:
@@ -12,8 +15,9 @@ def notice(node: Any, text: str) -> None:
     PromptServer.instance.send_progress_text(text, node.hidden.unique_id)
 
 
-def notice_in_vain(node: Any, names: list[str], *, system: str) -> None:
+def notice_unused(node: Any, unused: Sequence[Ask], *, system: str) -> None:
     """Say which connected inputs a system does not use."""
-    if names:
-        ignored = "this input is" if len(names) == 1 else "these inputs are"
-        notice(node, f"'{system}' does not use {' and '.join(names)}; {ignored} ignored.")
+    if unused:
+        ignored = "this input is" if len(unused) == 1 else "these inputs are"
+        names = " and ".join(ask.words for ask in unused)
+        notice(node, f"'{system}' does not use {names}; {ignored} ignored.")

@@ -1,39 +1,45 @@
 """What a CONDITIONING of this pack carries: one guidance pass over the whole track.
 
-CyberHost Conditions --> Passage("full" | "reference" | "null") --> sampler cuts a segment out
+CyberHost Conditions --> Passage(full | without sound | without both) --> sampler cuts a segment out
                                                                       --> conditions of its frames
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 
 from ...cyberhost_core.backbone.conditions import Conditions
-from ...cyberhost_core.diffusion.guidance import PassName
+from ...cyberhost_core.conditioners.values import NOTHING, Encoded
 from ...cyberhost_core.errors import ConfigError
-from ...cyberhost_core.systems.encoders import Encoders, Motion
-from ...cyberhost_core.systems.track import NO_MOTION, Track
+from ...cyberhost_core.guidance.guidance import Pass
+from ...cyberhost_core.sampling.track import Track
 from ..helpers.types import Parts, ReferenceBank
+from .outside_inference import differentiable
+
+if TYPE_CHECKING:
+    from ...cyberhost_core.systems.encoders import Encoders
 
 KEY = "cyberhost"  # under which a cond's dictionary holds its passage
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Passage:
-    """One pass: who (reference), what drives it (track), which of it this pass sees (name), from which frame.
+    """One pass: who (bank), what drives it (track), what it goes without (seen), from which frame.
 
-    is_whole: the sampler cuts windows out of all frames itself
+    motion: what was read of the frames before; is_whole: the sampler cuts windows out of all frames itself
     """
 
-    name: PassName
+    seen: Pass
     parts: Parts
     bank: ReferenceBank
     track: Track
     start: int = 0
-    motion: Motion = NO_MOTION
+    motion: Encoded = NOTHING
     is_whole: bool = False
 
-    def at(self, start: int, motion: Motion) -> "Passage":
+    def at(self, start: int, motion: Encoded) -> "Passage":
         """Move to a later segment."""
         return replace(self, start=start, motion=motion)
 
@@ -55,15 +61,14 @@ class Passage:
             )
         return self.window(range(self.start, self.start + frames), device=device, dtype=dtype)
 
-    @torch.inference_mode()
-    def window(
-        self, frames: range | tuple[int, ...], *, device: torch.device, dtype: torch.dtype
-    ) -> Conditions:
+    def window(self, frames: Iterable[int], *, device: torch.device, dtype: torch.dtype) -> Conditions:
         """Encode any frames, in the order given."""
         encoders: Encoders = self.parts.encoders.model
-        drive = self.track.of(frames, motion=self.motion).to(device, dtype)
-        reference = self.bank.reference.to(device, dtype)
-        return encoders.pass_conditions(reference, drive, name=self.name)
+        with differentiable():
+            drive = self.track.of(frames, motion=self.motion.to(device, dtype))
+            drive = replace(drive, device=device, dtype=dtype)
+            reference = self.bank.reference.to(device, dtype)
+            return encoders.conditions(reference, drive, missing=(self.seen.without,))
 
 
 def passage_of(conditioning: list) -> Passage:

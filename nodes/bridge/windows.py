@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import comfy.patcher_extension as extension
 from torch import Tensor
 
-from ...cyberhost_core.diffusion.windows import Window, average
-from ...cyberhost_core.systems.long_video import windows_of_step
+from ...cyberhost_core.diffusion.windows import Window
+from ...cyberhost_core.sampling.windows import over_windows
 from ...cyberhost_core.systems.spec import SlidingWindowsSpec
-from .conds import CondPass, Memos
-from .guider import DualGuider
+from .conds import CondPass
+from .guider import PassGuider
 from .passage import KEY, Passage
 
 if TYPE_CHECKING:
+    from ...cyberhost_core.sampling.network import Memos
     from ..helpers.types import ReferenceBank
 
 
-class WindowGuider(DualGuider):
+class WindowGuider(PassGuider):
     """Guide every window as a segment of its own."""
 
     def set_windows(self, long: SlidingWindowsSpec) -> None:
@@ -43,20 +44,19 @@ class WindowGuider(DualGuider):
         self, x: Tensor, timestep: Tensor, model_options: dict | None = None, seed: int | None = None
     ) -> Tensor:
         options = model_options or {}
-        whole = self.conds
+        whole, run = self.conds, self.names_run(timestep)
 
         def of_window(frames: Window) -> Tensor:
             self.conds = {
                 name: [self._in_window(cond, frames, like=x) for cond in conds]
                 for name, conds in whole.items()
-                if self.weighs(name)
+                if name in run
             }
             rows = list(frames)
             return super(WindowGuider, self).predict_noise(x[rows], timestep[rows], options, seed)
 
-        cut = windows_of_step(self.long, len(x), _step(options, timestep))
         try:
-            return average(map(of_window, cut), over=cut, frames=len(x))
+            return over_windows(self.long, of_window, frames=len(x), step=_step(options, timestep))
         finally:
             self.conds = whole
 
@@ -67,7 +67,7 @@ class WindowGuider(DualGuider):
             self._bank = replace(passage.bank, reference=passage.bank.reference.to(like.device, dtype))
         near = replace(passage, bank=self._bank)
         conditions = near.window(frames, device=like.device, dtype=dtype)
-        told = CondPass(conditions, passage.name, self._memos)
+        told = CondPass(conditions, passage.seen, self._memos)
         return {**cond, "model_conds": {**cond["model_conds"], KEY: told}}
 
 

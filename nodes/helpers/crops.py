@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ...cyberhost_core.conditioners.values import Face
 from ...cyberhost_core.controls.regions import face_crop, hand_crops
 from ...cyberhost_core.perception.face_identity import FaceIdentity
 from ...cyberhost_core.types import Pose
@@ -27,4 +28,5 @@ def crop_regions(
     raw_D = torch.from_numpy(identity.raw_frames(picture_YXC[None], pose.face_FKC)[0])
     hands_HCYX = (hand_crops(picture_YXC, pose).images_NCHW + 1) / 2
     face_CYX = (face_crop(picture_YXC, pose).images_NCHW[0] + 1) / 2
-    return Crops(hands_HCYX, normalize(raw_D, dim=0), raw_D), face_CYX, f"face: {identity.runs_on}"
+    face = Face(unit_D=normalize(raw_D, dim=0), raw_D=raw_D)
+    return Crops(hands_HCYX, face), face_CYX, f"face: {identity.runs_on}"

@@ -7,12 +7,13 @@ CYBERHOST_HAND_TRACK, CYBERHOST_HAND_MAPS
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from ...cyberhost_core.conditioners.sound import Heard
+from ...cyberhost_core.conditioners.values import Encoded, Face
 from ...cyberhost_core.hands.track import HandTrack
-from ...cyberhost_core.systems.encoders import Motion, Reference
 from ...cyberhost_core.systems.spec import SystemSpec
-from ...cyberhost_core.types import Pose
 
 __all__ = ["AudioTrack", "Clarity", "Crops", "HandMaps", "HandTrack", "Parts", "ReferenceBank"]
 
@@ -21,12 +22,14 @@ __all__ = ["AudioTrack", "Clarity", "Crops", "HandMaps", "HandTrack", "Parts", "
 class Parts:
     """Everything of a checkpoint but its denoiser.
 
-    encoders: a ModelPatcher of core Encoders; identity: tells checkpoints apart, so that nothing gets mixed;
-    picture_floor_db: pictures that the autoencoder gives back worse than this are refused
+    encoders: a ModelPatcher of core Encoders, whose weights are of that dtype; identity: tells checkpoints
+    apart, so that nothing gets mixed; picture_floor_db: pictures that the autoencoder gives back worse than
+    this are refused
     """
 
     encoders: Any
     spec: SystemSpec
+    dtype: torch.dtype
     identity: str
     picture_floor_db: float
 
@@ -35,7 +38,7 @@ class Parts:
 class AudioTrack:
     """Speech features, one row per video frame.
 
-    hearing: how they were made, in AudioSpec's words; "whisper" rows are windows already
+    hearing: how they were made, in the core's words; "whisper" rows are windows already
 
     Shapes:   features_FD (F, D) float16 on the CPU
     """
@@ -44,6 +47,11 @@ class AudioTrack:
     fps: float
     seconds: float
     hearing: str
+
+    @property
+    def heard(self) -> Heard:
+        """The features as the core's conditioner takes them."""
+        return Heard(features_FD=self.features_FD, hearing=self.hearing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,28 +65,25 @@ class Clarity:
 class Crops:
     """What this person's hands and face look like.
 
-    Shapes:   hands_HCYX (2, 3, 128, 128) in 0..1, left and right; face_D (512,) of length 1;
-              raw_face_D (512,) the same direction at the length that the face network gave it
+    Shapes:   hands_HCYX (2, 3, 128, 128) in 0..1, left and right
     """
 
     hands_HCYX: Tensor
-    face_D: Tensor
-    raw_face_D: Tensor
+    face: Face
 
 
 @dataclass(frozen=True, eq=False)
 class ReferenceBank:
     """What the reference picture gives, on the CPU; identity names the checkpoint that made it.
 
-    opening: motion frames that come before the first segment, none for most systems
+    opening: what stands for the frames before the first segment, nothing for most systems
 
-    Units:    pose, one frame, in px of the height x width picture; None where the system asks for none
+    Units:    height, width: of the picture, in px
     """
 
-    reference: Reference
-    opening: Motion
+    reference: Encoded
+    opening: Encoded
     identity: str
-    pose: Pose | None
     height: int
     width: int
 
