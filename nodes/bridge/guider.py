@@ -58,7 +58,7 @@ class PassGuider(comfy.samplers.CFGGuider):
         first, *more = rungs
         if not more:
             return predicted[first.seen]
-        # The first difference goes through the host's function, so that its hooks (rescaling and the like) run.
+        # The first difference goes through the host's function, so that its hooks (rescaling, ...) run.
         guided = comfy.samplers.cfg_function(
             self.inner_model,
             predicted[more[0].seen],

@@ -1,0 +1,56 @@
+"""Run a function of a test file inside a ComfyUI's own Python, as a node would: in inference mode.
+
+    cd ComfyUI && venv/bin/python REPOSITORY/tests/host/inside.py FILE FUNCTION [ARGUMENT ...]
+
+The pack is loaded under a name of its own, as the host does; the file finds the core by `core(...)`. What the
+function returns is written as one line of JSON.
+"""
+
+import importlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+PACK = "pack"
+
+
+def core(name: str) -> ModuleType:
+    """Import a module of cyberhost_core, the pack's own where a host has loaded it."""
+    root = f"{PACK}." if PACK in sys.modules else ""
+    return importlib.import_module(f"{root}cyberhost_core.{name}")
+
+
+def load_pack() -> None:
+    """As the host does: under a name of its own, its folder not on the path."""
+    spec = importlib.util.spec_from_file_location(
+        PACK, REPOSITORY / "__init__.py", submodule_search_locations=[str(REPOSITORY)]
+    )
+    assert spec and spec.loader
+    sys.modules[PACK] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[PACK])
+
+
+def main(file: str, function: str, *arguments: str) -> Any:
+    import comfy.cli_args
+
+    comfy.cli_args.args.cpu = True
+    import torch
+
+    load_pack()
+    sys.modules["inside"] = sys.modules[__name__]
+    spec = importlib.util.spec_from_file_location("inside_test", file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["inside_test"] = module
+    with torch.inference_mode():
+        spec.loader.exec_module(module)
+        return getattr(module, function)(*arguments)
+
+
+if __name__ == "__main__":
+    sys.path[:0] = ["."]
+    print("\n" + json.dumps(main(*sys.argv[1:])))  # noqa: T201 - what the caller reads
