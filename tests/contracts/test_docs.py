@@ -1,4 +1,4 @@
-"""README and docs/: short, with links that lead somewhere, commands that exist, and the code's own numbers."""
+"""README and docs/: short, with links that lead somewhere, commands that exist, and the code's numbers."""
 
 import ast
 import importlib
