@@ -26,7 +26,6 @@ EXTRAS = {
     "standalone": {
         "torch": "torch",
         "numpy": "numpy",
-        "einops": "einops",
         "safetensors": "safetensors",
         "diffusers": "diffusers",
         "transformers": "transformers",
@@ -34,7 +33,6 @@ EXTRAS = {
         "soundfile": "soundfile",
         "pillow": "PIL",
         "pydantic": "pydantic",
-        "pyyaml": "yaml",
         "tqdm": "tqdm",
         "typer": "typer",
     },
@@ -46,10 +44,6 @@ EXTRAS = {
         "onnxscript": "onnxscript",
         "tensorboard": "tensorboard",
     },
-    "train-8bit": {"bitsandbytes": "bitsandbytes"},
-    "metrics": {"torchmetrics": "torchmetrics", "scipy": "scipy", "torchvision": "torchvision"},
-    "provenance": {"c2pa-python": "c2pa", "cryptography": "cryptography"},
-    "distributed": {"ray": "ray"},
 }
 
 

@@ -72,9 +72,10 @@ def test_steps_of_a_window_are_told_apart_by_their_place(fill: Callable) -> None
 @pytest.mark.parametrize("tokens", [1, 4])
 def test_a_face_vector_becomes_tokens_of_ordinary_size(tokens: int) -> None:
     projection = FaceProjection(512, 12, tokens=tokens, ops=TORCH_OPS)
-    vector = torch.nn.functional.normalize(random(3, 512) - 0.5)
-    before_norm = projection.proj(vector * 512**0.5)
-    assert float(before_norm.detach().std()) == pytest.approx(1 / 3**0.5, rel=0.3)
-    out = projection(vector)
-    assert out.shape == (3, tokens, 12)
+    # Many, since a few say little; drawn after the weights, since of the same seed they would be the weights
+    vectors = torch.nn.functional.normalize(torch.rand(200, 512) - 0.5)
+    before_norm = projection.proj(vectors * 512**0.5)
+    assert float(before_norm.detach().std()) == pytest.approx(1 / 3**0.5, rel=0.1)
+    out = projection(vectors)
+    assert out.shape == (200, tokens, 12)
     assert float(out.detach().std()) == pytest.approx(1, rel=0.1)

@@ -129,6 +129,7 @@ def test_a_loaded_model_does_not_change_with_its_file(half: Path) -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads the kernel's own count of memory")
 @pytest.mark.parametrize(
     ("dtype", "share"),

@@ -80,6 +80,7 @@ def test_hands_without_pictures_are_those_of_the_drawn_puppet() -> None:
     assert resting_offset(identity).shape == (1, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("joints", "numbers"), [("hands", 134), ("arms", 146)])
 def test_training_writes_a_model_and_goes_on(
     joints: str, numbers: int, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture

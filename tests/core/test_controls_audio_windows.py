@@ -112,12 +112,12 @@ def test_windows_of_chunks_equal_a_loop_over_frames(steps: int, cuts: list[int],
 @pytest.mark.parametrize(("steps", "cuts"), [(1, []), (2, [1]), (49, [7, 8, 30]), (300, [100, 200])])
 @pytest.mark.parametrize("frames", [1, 2, 26, 75, 400])
 def test_stretching_equals_torchs_own_interpolation(steps: int, cuts: list[int], frames: int) -> None:
-    heard = torch.randn(steps, 3)
+    heard = torch.randn(steps, 3, dtype=torch.float64)
     expected = torch.nn.functional.interpolate(heard.T[None], size=frames, mode="linear", align_corners=True)[
         0
     ].T
     found = torch.cat(list(stretch_chunks(in_pieces(heard, cuts), steps=steps, frames=frames)))
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
 
 
 def test_frames_come_as_soon_as_their_steps_are_there() -> None:

@@ -25,7 +25,7 @@ from .weight_files import peer_shapes, random_weights, shrunk
 ELSEWHERE = torch.device("meta")
 
 
-@pytest.fixture(params=["own", *PEERS])
+@pytest.fixture(params=["own", *(pytest.param(kind, marks=pytest.mark.slow) for kind in PEERS)])
 def spec(request: pytest.FixtureRequest, small_spec: SystemSpec, tmp_path: Path) -> SystemSpec:
     if request.param == "own":
         return small_spec.derive(reference_input=True)

@@ -245,6 +245,7 @@ def test_a_segment_that_the_system_cannot_make_is_refused(small_spec: SystemSpec
         Size.of(small_spec, frames=29)
 
 
+@pytest.mark.slow
 def test_the_command_counts_a_file_with_all_that_is_in_it(
     small_spec: SystemSpec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -173,6 +173,7 @@ def moments(trainer: Trainer) -> dict[str, Tensor]:
     return {name: value for name, value in load_file(trainer.run_file).items() if name.endswith("exp_avg")}
 
 
+@pytest.mark.slow
 def test_a_model_learns_one_clip_by_heart(
     make_trainer: Callable, small_spec: SystemSpec, make_store: Callable
 ) -> None:
