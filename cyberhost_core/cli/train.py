@@ -9,8 +9,6 @@ pack                  join the parts into one checkpoint
 """
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +20,7 @@ from .train_discriminator import pose_discriminator
 from .train_gestures import gestures
 
 if TYPE_CHECKING:
+    from ..training.loop import LoopConfig
     from ..training.runs import RunFiles
 
 train = typer.Typer(
@@ -49,33 +48,43 @@ SPEECH_VOICES, STILL_PUPPETS = 700, 1366
 
 
 @train.command()
-def speech(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("work/voices")) -> None:
+def speech(
+    out: Path, steps: Steps = None, until: Until = None, seed: Seed = 0, cache: Path = Path("work/voices")
+) -> None:
     """Train the speech twin on espeak-ng voices; OUT becomes a wav2vec2 folder."""
+    from ..training.twins.loops import SPEECH_LOOP
     from ..training.twins.speech import train_speech_twin
     from ..training.twins.speech_sounds import cached_voices
 
     voices = cached_voices(cache, count=SPEECH_VOICES, split="train")
-    train_speech_twin(
-        voices, out=out, steps=steps or 1300, seed=seed, checkpoint=_aside(out), report=_counter()
-    )
+    loop = _loop(SPEECH_LOOP, steps)
+    _tell(train_speech_twin(voices, out, loop=loop, seed=seed, until=until, show=shown_losses(loop.steps)))
 
 
 @train.command()
-def face(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("work/stills")) -> None:
+def face(
+    out: Path, steps: Steps = None, until: Until = None, seed: Seed = 0, cache: Path = Path("work/stills")
+) -> None:
     """Train the face identity twin; OUT becomes an ONNX file with ArcFace's form, beside a .safetensors."""
     from ..training.twins.face import train_face_twin
+    from ..training.twins.loops import FACE_LOOP
 
-    train_face_twin(_stills(cache), out=out, steps=steps or 900, seed=seed, report=_counter())
+    loop = _loop(FACE_LOOP, steps)
+    stills = _stills(cache)
+    _tell(train_face_twin(stills, out, loop=loop, seed=seed, until=until, show=shown_losses(loop.steps)))
 
 
 @train.command()
-def pose(out: Path, steps: Steps = None, seed: Seed = 0, cache: Path = Path("work/stills")) -> None:
+def pose(
+    out: Path, steps: Steps = None, until: Until = None, seed: Seed = 0, cache: Path = Path("work/stills")
+) -> None:
     """Train the whole-body pose twin; OUT becomes an ONNX file with DWPose's form, beside a .safetensors."""
+    from ..training.twins.loops import POSE_LOOP
     from ..training.twins.pose import train_pose_twin
 
-    train_pose_twin(
-        _stills(cache), out=out, steps=steps or 1700, seed=seed, checkpoint=_aside(out), report=_counter()
-    )
+    loop = _loop(POSE_LOOP, steps)
+    stills = _stills(cache)
+    _tell(train_pose_twin(stills, out, loop=loop, seed=seed, until=until, show=shown_losses(loop.steps)))
 
 
 @train.command()
@@ -83,6 +92,7 @@ def vae(
     clips: Annotated[Path, typer.Argument(help="Folder made by 'prepare clips'.")],
     out: Path,
     steps: Steps = None,
+    until: Until = None,
     seed: Seed = 0,
     decoder_of: Annotated[
         Path | None,
@@ -99,26 +109,25 @@ def vae(
     import torch
 
     from ..backbone.vae import TinyVAE, TinyVAEConfig
-    from ..checkpoints.parts import load_vae, save_vae
-    from ..puppets.clips import WeightedPictures
-    from ..training.vae import VAETrainingConfig, train_vae
+    from ..checkpoints.parts import load_vae
+    from ..puppets.clips import WeightedPictures, clip_files
+    from ..training.part_runs import files_fingerprint
+    from ..training.vae import DECODER_LOOP, VAE_LOOP, VAELesson, train_vae
 
     torch.manual_seed(seed)
-    start = load_vae(decoder_of) if decoder_of else TinyVAE(TinyVAEConfig())
-    config = VAETrainingConfig(
-        steps=steps or 3500,
-        encoder_frozen=decoder_of is not None,
-        learning_rate=5e-4 if decoder_of else 1.5e-3,
-    )
-    count = _counter()
-    trained = train_vae(
-        start.train().requires_grad_(True),
+    loop = _loop(DECODER_LOOP if decoder_of else VAE_LOOP, steps)
+    written = train_vae(
+        load_vae(decoder_of) if decoder_of else TinyVAE(TinyVAEConfig()),
         WeightedPictures(clips, seed=seed),
-        config,
-        report=lambda number, loss: count(number + 1, config.steps, loss),
+        out,
+        data=files_fingerprint(clip_files(clips)),
+        loop=loop,
+        lesson=VAELesson(encoder_frozen=decoder_of is not None),
+        seed=seed,
+        until=until,
+        show=shown_losses(loop.steps),
     )
-    save_vae(out, trained)
-    typer.echo(str(out))
+    _tell(written)
 
 
 @train.command()
@@ -251,18 +260,13 @@ def _stills(cache: Path):
     )
 
 
-def _aside(out: Path) -> Path:
-    return out.with_suffix(".run")
+def _loop(loop: "LoopConfig", steps: int | None) -> "LoopConfig":
+    return loop.derive(steps=steps) if steps else loop
 
 
-def _counter() -> Callable[[int, int, float], None]:
-    from tqdm import tqdm
-
-    bar = tqdm(file=sys.stderr, total=1)
-
-    def count(done: int, steps: int, loss: float) -> None:
-        bar.total = steps
-        bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-        bar.update(done - bar.n)
-
-    return count
+def _tell(out: Path | None) -> None:
+    """Print where a part is, or say that it is not there yet."""
+    if out:
+        typer.echo(str(out))
+    else:
+        typer.echo("stopped before the last step; give the command again to go on.", err=True)

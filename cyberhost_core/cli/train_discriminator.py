@@ -13,7 +13,7 @@ def pose_discriminator(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store' or 'prepare footage'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
     held_out: Annotated[Path | None, typer.Option(help="Store of held-out videos, for validation.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="How many steps.")] = 5000,
+    steps: Annotated[int | None, typer.Option(min=1, help="How many steps. [default: the recipe's]")] = None,
     until: Annotated[
         int | None,
         typer.Option(min=1, help="Stop after this step of the schedule; give the command again to go on."),
@@ -28,15 +28,16 @@ def pose_discriminator(
     Example:
       cyberhost train pose-discriminator work/store work/discriminator --held-out work/store-held-out
     """
-    from ..training.discriminator_run import default_loop, train_pose_discriminator
+    from ..training.discriminator_run import DISCRIMINATOR_LOOP, train_pose_discriminator
 
+    loop = DISCRIMINATOR_LOOP.derive(steps=steps) if steps else DISCRIMINATOR_LOOP
     path = train_pose_discriminator(
         store,
         out,
-        loop=default_loop(steps),
+        loop=loop,
         held_out=held_out,
         seed=seed,
         until=until,
-        show=shown_losses(steps),
+        show=shown_losses(loop.steps),
     )
     typer.echo(json.dumps({"weights": str(path)}))

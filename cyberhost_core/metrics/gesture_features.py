@@ -4,8 +4,8 @@
                                                                                  |
                                                                                  +-> standardized -> FGD
 
-Puppets' or people's motion: the code is the same, the file says nothing of which. Saved as safetensors;
-metadata (strings): format, config (JSON).
+Puppets' or people's motion: the code is the same, the file says nothing of which. Trained by
+exams/gestures/feature_training. Saved as safetensors; metadata (strings): format, config (JSON).
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,9 @@ from torch.nn import functional as nnf
 from ..checkpoints.small_files import SmallFile
 from ..config import Config
 from ..errors import ConfigError
-from ..training.twins.fitting import Fit, Report, fit, silent
 from .gesture_windows import INPUTS, motion_windows
 
 _FILE = SmallFile("cyberhost-gesture-features-1", "gesture feature network", "train one on motion")
-_BATCH = 64
-_LEAST_DEVIATION = 0.02  # of a rotation's entries and of fractions of a picture: what never moves stays small
 _STRIDE = 8  # of the three convolutions together
 
 
@@ -98,48 +95,6 @@ class GestureFeatures(nn.Module):
     def standardized(self, windows_NFC: Tensor) -> Tensor:
         """Bring every input to the mean 0 and the deviation 1 of the motions trained on."""
         return (windows_NFC - self.input_mean_C) / self.input_deviation_C
-
-
-def train_gesture_features(
-    motions: Sequence[np.ndarray],
-    *,
-    config: GestureFeaturesConfig | None = None,
-    steps: int = 1000,
-    seed: int = 0,
-    report: Report = silent,
-) -> GestureFeatures:
-    """Train the features on motions: puppets', or a user's own.
-
-    The same motions, steps and seed give the same network on the same machine.
-
-    Shapes:   motions: (F, 134) hand parameters each; those shorter than a window are left out
-    Raises:   ConfigError: fewer windows than twice the features
-    """
-    config = config or GestureFeaturesConfig()
-    windows_NFC = torch.from_numpy(motion_windows(motions, window=config.window))
-    if len(windows_NFC) < 2 * config.features:
-        raise ConfigError(
-            f"The motions give {len(windows_NFC)} windows of {config.window} frames, but {config.features} "
-            f"features need at least {2 * config.features} to learn from; give more motions, or longer ones."
-        )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = GestureFeatures(config)
-    network.input_mean_C = windows_NFC.mean(dim=(0, 1))
-    network.input_deviation_C = windows_NFC.std(dim=(0, 1)).clamp(min=_LEAST_DEVIATION)
-
-    def loss_at(step: int) -> Tensor:
-        rows = np.random.default_rng((seed, step)).integers(len(windows_NFC), size=_BATCH)
-        return network.reconstruction_loss(windows_NFC[rows])
-
-    plan = Fit(steps=steps, warmup_steps=min(100, steps), averaging=0.99)
-    trained = fit(network, loss_at, plan=plan, checkpoint=None, report=report)
-    assert isinstance(trained, GestureFeatures)
-    with torch.no_grad():
-        found_ND = trained(windows_NFC)
-    trained.feature_mean_D = found_ND.mean(dim=0)
-    trained.feature_deviation_D = found_ND.std(dim=0).clamp(min=1e-6)
-    return trained.requires_grad_(False)
 
 
 def motion_features(features: GestureFeatures, motions: Sequence[np.ndarray]) -> np.ndarray:

@@ -21,8 +21,17 @@ from ..data.store import PreparedVideo, PreparedVideos
 from .loop import LoopConfig
 from .pose_discriminator import PoseDiscriminator, PoseDiscriminatorConfig, save_pose_discriminator, truth
 from .runs import train_logged
-from .trainer import Learner, Trainer
+from .trainer import Learner, TensorBatch, Trainer
 
+DISCRIMINATOR_LOOP = LoopConfig(
+    steps=5000,
+    learning_rate=2e-3,
+    decay_fraction=0.5,
+    betas=(0.9, 0.98),
+    ema_decay=0.995,
+    save_every=500,
+    validate_every=500,
+)
 FOUND_CELLS = 2.0  # a point counts as found this near
 _CLEAR = 0.5  # share of the frames that stay as they are
 
@@ -40,7 +49,7 @@ class FramesConfig(Config):
 
 
 @dataclass(frozen=True)
-class FrameBatch:
+class FrameBatch(TensorBatch):
     """Hold frames.
 
     Shapes:   latents (N, C, h, w), truth (N, 59, h, w)
@@ -48,10 +57,6 @@ class FrameBatch:
 
     latents: Tensor
     truth: Tensor
-
-    def to(self, device: torch.device) -> "FrameBatch":
-        """Move both."""
-        return FrameBatch(self.latents.to(device), self.truth.to(device))
 
 
 class Videos(Protocol):
@@ -95,24 +100,11 @@ class DiscriminatorLearner(Learner[PoseDiscriminator]):
         return {"heatmaps": self.model.loss(batch.latents, batch.truth)}
 
 
-def default_loop(steps: int) -> LoopConfig:
-    """Settings that suit the small network."""
-    return LoopConfig(
-        steps=steps,
-        learning_rate=2e-3,
-        decay_fraction=0.5,
-        betas=(0.9, 0.98),
-        ema_decay=0.995,
-        save_every=500,
-        validate_every=500,
-    )
-
-
 def train_pose_discriminator(
     store: Path,
     out: Path,
     *,
-    loop: LoopConfig,
+    loop: LoopConfig = DISCRIMINATOR_LOOP,
     frames: FramesConfig | None = None,
     network: PoseDiscriminatorConfig | None = None,
     held_out: Path | None = None,
@@ -122,18 +114,25 @@ def train_pose_discriminator(
 ) -> Path:
     """Train, or go on with, a discriminator on a store; return the path of its file.
 
-    Raises:   StoreError: no store, or a damaged one
+    Raises:   StoreError: no store, or a damaged one; CheckpointError: the run in OUT has other settings
     """
     videos = PreparedVideos(store)
     frames = frames or FramesConfig()
     network = network or PoseDiscriminatorConfig(latent_channels=videos[0].latents_FCHW.shape[1])
     torch.manual_seed(seed)
-    parts = (loop, frames, network)
     trainer = Trainer(
         DiscriminatorLearner(PoseDiscriminator(network)),
         lambda rank: FrameMaker(videos, frames, seed=seed, rank=rank),
         loop,
-        config=json.dumps([*(json.loads(part.to_json()) for part in parts), seed]),
+        config=json.dumps(
+            {
+                "loop": loop.model_dump(),
+                "frames": frames.model_dump(),
+                "network": network.model_dump(),
+                "seed": seed,
+                "store": videos.index.model_dump(),
+            }
+        ),
         out=out,
     )
     shown = PreparedVideos(held_out) if held_out else None

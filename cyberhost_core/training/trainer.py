@@ -1,4 +1,6 @@
-"""The training loop: one module, on one device or many, resumable, with validation.
+"""The training loop of everything that is trained: on one device or many, resumable, with validation.
+
+    step number -> batch -> learner -> {name: loss} -> AdamW -> weights -> their moving average
 
 Everything random is a function of (seed, step, rank), so a run that was killed and resumed ends in the same
 bits.
@@ -6,8 +8,9 @@ bits.
 
 import copy
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +27,15 @@ class Movable(Protocol):
     def to(self, device: torch.device) -> "Movable":
         """Move all tensors."""
         ...
+
+
+@dataclass(frozen=True)
+class TensorBatch:
+    """Be the base of batches whose fields are all tensors."""
+
+    def to(self, device: torch.device) -> Self:
+        """Move all tensors."""
+        return type(self)(**{item.name: getattr(self, item.name).to(device) for item in fields(self)})
 
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -133,7 +145,13 @@ class Trainer(Generic[Model]):
                 optimizer.zero_grad()
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach()) / self.loop.accumulate
-        update_average(self.ema, self.accelerator.unwrap_model(wrapped), decay=self.loop.ema_decay, step=step)
+        update_average(
+            self.ema,
+            self.accelerator.unwrap_model(wrapped),
+            decay=self.loop.ema_decay,
+            step=step,
+            buffers=self.loop.average_buffers,
+        )
         return sums
 
     def _steps(self, first: int, last: int) -> Iterable[tuple[int, list[Movable]]]:
@@ -164,13 +182,21 @@ class Trainer(Generic[Model]):
 
 
 @torch.no_grad()
-def update_average(average: nn.Module, module: nn.Module, *, decay: float, step: int) -> None:
-    """Move the average towards the weights; early on it follows faster, to forget the random start."""
+def update_average(
+    average: nn.Module, module: nn.Module, *, decay: float, step: int, buffers: bool = False
+) -> None:
+    """Move the average towards the weights; early on it follows faster, to forget the random start.
+
+    buffers: average them too, where they are no counts; otherwise the module's own are taken
+    """
     rate = 1 - min(decay, (1 + step) / (10 + step))
     for kept, new in zip(average.parameters(), module.parameters(), strict=True):
         kept.lerp_(new, rate)
-    for buffer, value in zip(average.buffers(), module.buffers(), strict=True):
-        buffer.copy_(value)
+    for kept, new in zip(average.buffers(), module.buffers(), strict=True):
+        if buffers and kept.is_floating_point():
+            kept.lerp_(new, rate)
+        else:
+            kept.copy_(new)
 
 
 def _accelerator(loop: LoopConfig) -> Any:

@@ -12,6 +12,12 @@ import pytest
 from scipy import linalg
 
 from cyberhost_core.errors import CheckpointError, ConfigError, MissingExtraError
+from cyberhost_core.exams.gestures.feature_training import (
+    FEATURES_LOOP,
+    feature_trainer,
+    feature_windows,
+    train_gesture_features,
+)
 from cyberhost_core.exams.gestures.gesture_numbers import GestureTruth, Motion
 from cyberhost_core.exams.gestures.gesture_report import (
     GestureReport,
@@ -36,7 +42,6 @@ from cyberhost_core.metrics.gesture_features import (
     load_gesture_features,
     motion_features,
     save_gesture_features,
-    train_gesture_features,
 )
 from cyberhost_core.metrics.gesture_windows import motion_windows, rotation_inputs
 from cyberhost_core.metrics.hand_joints import amplitude, hand_length, known_vectors, picture_joints
@@ -405,7 +410,7 @@ def motions() -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def features(motions: list[np.ndarray]) -> GestureFeatures:
     config = GestureFeaturesConfig(features=8, width=32)
-    return train_gesture_features(motions, config=config, steps=150)
+    return train_gesture_features(motions, config=config, loop=FEATURES_LOOP.derive(steps=150))
 
 
 def test_rotations_are_the_first_columns_of_their_matrices_whatever_the_quaternions_sign() -> None:
@@ -436,9 +441,29 @@ def test_training_learns_motion_and_repeats_itself(
     windows = torch.from_numpy(motion_windows([true_parameters(99).vectors_FD], window=32))
     assert float(features.reconstruction_loss(windows)) < 0.75  # the mean motion alone has about 1
     config = GestureFeaturesConfig(features=8, width=32)
-    again = [train_gesture_features(motions[:4], config=config, steps=3, seed=5) for _ in range(2)]
+    loop = FEATURES_LOOP.derive(steps=3)
+    again = [train_gesture_features(motions[:4], config=config, loop=loop, seed=5) for _ in range(2)]
     for one, other in zip(again[0].state_dict().values(), again[1].state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_feature_training_that_was_stopped_goes_on_and_ends_in_the_same_bits(motions, tmp_path: Path) -> None:
+    import torch
+
+    config = GestureFeaturesConfig(features=8, width=32)
+    loop = FEATURES_LOOP.derive(steps=5)
+
+    def trainer(out: str, *, used: int = 4, seed: int = 5):
+        windows = feature_windows(motions[:used], config)
+        return feature_trainer(windows, config, loop, out=tmp_path / out, seed=seed)
+
+    whole = trainer("whole").run().state_dict()
+    trainer("stopped").run(until=2)
+    resumed = trainer("stopped").run().state_dict()
+    assert all(torch.equal(resumed[name], value) for name, value in whole.items())
+    for named, change in (("seed", {"seed": 6}), ("windows", {"used": 3})):
+        with pytest.raises(CheckpointError, match=f"started with another {named}; resume with the same"):
+            trainer("stopped", **change).run()
 
 
 def test_features_have_the_deviation_one_on_the_motions_they_learned_from(motions, features) -> None:
@@ -471,7 +496,7 @@ def test_too_little_motion_is_refused(motions, features) -> None:
     with pytest.raises(ConfigError, match="got 1 vectors in its first set"):
         frechet_gesture_distance(features, generated=[motions[0][:32]], true=motions)
     with pytest.raises(ConfigError, match="give 1 windows of 32 frames"):
-        train_gesture_features([motions[0][:32]], steps=1)
+        train_gesture_features([motions[0][:32]])
     with pytest.raises(ConfigError, match=r"shape \(9, 133\)"):
         motion_features(features, [np.zeros((9, 133))])
 

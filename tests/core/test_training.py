@@ -1,5 +1,6 @@
 """Training: what is learned, resumed, averaged and handed on."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -18,7 +19,7 @@ from cyberhost_core.systems.cyberhost import ram_at
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
-from cyberhost_core.training.loop import learning_rate
+from cyberhost_core.training.loop import LoopConfig, learning_rate
 from cyberhost_core.training.runs import stage_trainer
 from cyberhost_core.training.stage import StageConfig, image_stage_spec
 from cyberhost_core.training.trainer import Trainer, update_average
@@ -116,6 +117,17 @@ def test_a_file_that_is_no_run_is_named(make_trainer: Callable, tmp_path: Path) 
         trainer.run()
 
 
+def test_buffers_are_averaged_where_asked_but_counts_are_taken_as_they_are() -> None:
+    average, module = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    module.running_mean = torch.tensor([1.0, 2.0, 3.0])
+    module.num_batches_tracked = torch.tensor(7)
+    update_average(average, module, decay=0.9, step=90, buffers=True)
+    torch.testing.assert_close(average.running_mean, torch.tensor([0.1, 0.2, 0.3]))
+    assert average.num_batches_tracked == 7
+    update_average(average, module, decay=0.9, step=91)
+    assert torch.equal(average.get_buffer("running_mean"), module.running_mean)
+
+
 @pytest.mark.parametrize(("step", "rate"), [(0, 0.9), (2, 0.75), (90, 0.1), (10_000, 0.1)])
 def test_the_average_moves_towards_the_weights_and_faster_at_first(step: int, rate: float) -> None:
     torch.manual_seed(0)
@@ -138,6 +150,18 @@ def test_the_learning_rate_warms_up_holds_and_falls_to_a_tenth() -> None:
     assert rates[100:] == sorted(rates[100:], reverse=True)
     constant = stage.derive(decay_fraction=0.0)
     assert {learning_rate(constant, step) for step in range(100, 1000)} == {2.0}
+
+
+def test_the_learning_rate_can_fall_along_half_a_cosine_to_any_floor() -> None:
+    loop = LoopConfig(
+        steps=1000, learning_rate=2.0, warmup_steps=1, decay="cosine", decay_fraction=1.0, decay_to=0.02
+    )
+    for step in (0, 1, 250, 500, 999):
+        share = 0.02 + 0.98 * (1 + math.cos(math.pi * step / 1000)) / 2
+        assert learning_rate(loop, step) == pytest.approx(2.0 * share)
+    held = loop.derive(decay_fraction=0.5)
+    assert learning_rate(held, 500) == 2.0
+    assert learning_rate(held, 750) == pytest.approx(2.0 * 0.51)
 
 
 def test_accumulated_gradients_equal_those_of_the_larger_batch(make_trainer: Callable) -> None:

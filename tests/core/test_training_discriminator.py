@@ -5,12 +5,19 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cyberhost_core.cli.main import main
 from cyberhost_core.controls.limb_heatmaps import HAND_MAIN, POSE_CHANNELS, pose_heatmaps
 from cyberhost_core.controls.skeleton_map import BODY_LIMBS, HAND_BONES
 from cyberhost_core.errors import CheckpointError
-from cyberhost_core.training.discriminator_run import FramesConfig, estimated, measured
+from cyberhost_core.training.discriminator_run import (
+    DISCRIMINATOR_LOOP,
+    FramesConfig,
+    estimated,
+    measured,
+    train_pose_discriminator,
+)
 from cyberhost_core.training.pose_discriminator import (
     PoseDiscriminator,
     PoseDiscriminatorConfig,
@@ -125,6 +132,28 @@ def test_half_of_the_frames_stay_clear_and_the_others_differ_by_no_more_than_was
     off = (made - latents).flatten(1).std(dim=1)
     assert 0.35 < (off == 0).float().mean() < 0.65
     assert off.max() < 0.6 and off.max() > 0.35
+
+
+def test_training_that_was_stopped_goes_on_in_the_same_bits_and_refuses_another_store(
+    small_spec, make_store, tmp_path
+):
+    store = make_store(small_spec)
+    loop = DISCRIMINATOR_LOOP.derive(steps=3, precision="no")
+    network = SMALL.derive(latent_channels=store[0].latents_FCHW.shape[1])
+
+    def train(out: str, **changes):
+        given = {"loop": loop, "network": network, "show": lambda _step, _losses: None, **changes}
+        return train_pose_discriminator(store.folder, tmp_path / out, **given)
+
+    straight = load_file(train("straight"))
+    train("stopped", until=2)
+    resumed = load_file(train("stopped"))
+    assert all(torch.equal(resumed[name], value) for name, value in straight.items())
+    with pytest.raises(CheckpointError, match="started with another seed; resume with the same command"):
+        train("stopped", seed=1)
+    make_store(small_spec, videos=2)  # in the same folder
+    with pytest.raises(CheckpointError, match=r"started with another store\.ids; resume with the same"):
+        train("stopped")
 
 
 def test_the_command_trains_goes_on_where_it_was_and_says_what_it_measured(

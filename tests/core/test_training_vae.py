@@ -1,11 +1,19 @@
 """Training of the small autoencoder: it learns, its latents are standardised, its encoder can be frozen."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
-from cyberhost_core.training.vae import Pictures, VAETrainer, VAETrainingConfig, picture_loss, train_vae
+from cyberhost_core.checkpoints.parts import load_vae, save_vae
+from cyberhost_core.cli.main import main
+from cyberhost_core.errors import CheckpointError
+from cyberhost_core.training import vae as vae_training
+from cyberhost_core.training.vae import VAE_LOOP, PictureBatches, VAELesson, picture_loss, train_vae
 
 SMALL = TinyVAEConfig(
     latent_channels=8,
@@ -15,9 +23,10 @@ SMALL = TinyVAEConfig(
     decoder_blocks=1,
 )
 STEPS = 120
+SHORT = VAE_LOOP.derive(steps=6, warmup_steps=2, save_every=2)
 
 
-def pictures(number: int) -> Pictures:
+def pictures(number: int) -> tuple[Tensor, Tensor]:
     """Flat cartoon rectangles on a flat ground, and the same weight everywhere."""
     rng = np.random.default_rng(number)
     x = np.ones((4, 3, 32, 24), dtype=np.float32) * rng.uniform(-0.8, 0.8, (4, 3, 1, 1)).astype(np.float32)
@@ -28,13 +37,20 @@ def pictures(number: int) -> Pictures:
 
 
 @pytest.fixture(scope="module")
-def trained() -> tuple[TinyVAE, list[float]]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyVAE, list[float]]:
     torch.manual_seed(0)
     losses: list[float] = []
-    config = VAETrainingConfig(
-        steps=STEPS, learning_rate=5e-3, warmup_steps=5, ema_decay=0.95, statistics_rate=0.1
+    out = train_vae(
+        TinyVAE(SMALL),
+        pictures,
+        tmp_path_factory.mktemp("trained") / "vae.safetensors",
+        data="cartoons",
+        loop=VAE_LOOP.derive(steps=STEPS, learning_rate=5e-3, warmup_steps=5, ema_decay=0.95),
+        lesson=VAELesson(statistics_rate=0.1),
+        show=lambda _, values: losses.append(values["picture"]),
     )
-    return train_vae(TinyVAE(SMALL), pictures, config, report=lambda _, loss: losses.append(loss)), losses
+    assert out is not None
+    return load_vae(out), losses
 
 
 def test_training_lowers_the_loss(trained: tuple[TinyVAE, list[float]]) -> None:
@@ -62,17 +78,130 @@ def test_latents_leave_with_zero_mean_and_unit_variance(trained: tuple[TinyVAE, 
     assert ((latents.std(dim=(0, 2, 3)) - 1).abs() < 0.5).all()
 
 
-def test_a_frozen_encoder_keeps_stored_latents_valid() -> None:
+def test_a_frozen_encoder_keeps_stored_latents_valid(tmp_path: Path) -> None:
     torch.manual_seed(0)
     vae = TinyVAE(SMALL)
     x, _ = pictures(0)
     before, decoder = vae.encode(x).detach(), vae.decoder[0].weight.detach().clone()
-    trainer = VAETrainer(vae, VAETrainingConfig(steps=4, encoder_frozen=True))
-    for number in range(4):
-        trainer.step(number, pictures(number))
-    assert torch.equal(trainer.average.encode(x), before)
+    lesson = VAELesson(encoder_frozen=True)
+    out = train_vae(vae, pictures, tmp_path / "vae", data="cartoons", loop=SHORT, lesson=lesson)
+    assert out is not None
+    average = load_vae(out)
+    assert torch.equal(average.encode(x), before)
     assert torch.equal(vae.encode(x), before)
-    assert not torch.equal(vae.decoder[0].weight, decoder)
+    assert not torch.equal(average.decoder[0].weight, decoder)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_training_that_was_killed_goes_on_and_ends_in_the_same_bits(frozen: bool, tmp_path: Path) -> None:
+    def train(name: str, **changes) -> Path | None:
+        torch.manual_seed(0)
+        lesson = VAELesson(encoder_frozen=frozen)
+        out = tmp_path / name
+        return train_vae(TinyVAE(SMALL), pictures, out, data="cartoons", loop=SHORT, lesson=lesson, **changes)
+
+    def kill(step: int, losses: dict[str, float]) -> None:
+        if step == 5:  # saved after step 4
+            raise KeyboardInterrupt
+
+    straight = train("straight")
+    with pytest.raises(KeyboardInterrupt):
+        train("killed", show=kill)
+    assert [path.name for path in (tmp_path / "killed.run").iterdir()] == ["run.safetensors"]
+    steps: list[int] = []
+    resumed = train("killed", show=lambda step, _: steps.append(step))
+    assert steps == [5, 6]
+    assert straight is not None and resumed is not None
+    assert_same_weights(straight, resumed)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "straight"]
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    expected, found = load_file(one), load_file(other)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def test_a_run_with_other_settings_seed_data_or_first_weights_is_refused(tmp_path: Path) -> None:
+    def train(*, start: int = 0, **changes) -> Path | None:
+        torch.manual_seed(start)
+        given = {"data": "cartoons", "loop": SHORT, "until": 1, **changes}
+        return train_vae(TinyVAE(SMALL), pictures, tmp_path / "vae", **given)
+
+    train()
+    for named, change in (
+        ("loop.learning_rate", {"loop": SHORT.derive(learning_rate=1e-4)}),
+        ("lesson.noise", {"lesson": VAELesson(noise=0.5)}),
+        ("seed", {"seed": 1}),
+        ("data", {"data": "photographs"}),
+        ("first_weights", {"start": 1}),
+    ):
+        with pytest.raises(CheckpointError, match=f"started with another {named}; resume with the same"):
+            train(**change)
+
+
+def test_a_step_has_its_own_noise_which_is_the_same_every_time_and_never_stronger_than_was_said() -> None:
+    def batches(rank: int = 0) -> PictureBatches:
+        return PictureBatches(pictures, channels=8, most_noise=0.2, seed=3, stretch=100, rank=rank)
+
+    noise = batches()[4].noise
+    assert noise.shape == (4, 8, 4, 3)
+    assert torch.equal(noise, batches()[4].noise)
+    assert not torch.equal(noise, batches()[5].noise)
+    assert not torch.equal(batches()[4].pictures, batches(rank=1)[4].pictures)
+    strengths = torch.cat([batches()[step].noise.std(dim=(1, 2, 3)) for step in range(50)])
+    assert 0.15 < strengths.max() < 0.25
+    assert strengths.min() < 0.02
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """Three clips of noise, with what the autoencoder's pictures are drawn from."""
+    from safetensors.numpy import save_file
+
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(3):
+        arrays = {
+            "frames_FYXC": rng.integers(0, 256, (2, 128, 96, 3), dtype=np.uint8),
+            "pose_FKC": rng.uniform(10, 90, (2, 128, 3)).astype(np.float32),
+        }
+        save_file(arrays, folder / f"{number:06d}.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("decoder_only", [False, True])
+def test_the_command_goes_on_and_refuses_other_clips(
+    decoder_only: bool, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    for name in (
+        "VAE_LOOP",
+        "DECODER_LOOP",
+    ):  # sixteen bits take minutes where a processor only imitates them
+        monkeypatch.setattr(vae_training, name, getattr(vae_training, name).derive(precision="no"))
+    monkeypatch.setattr("cyberhost_core.backbone.vae.TinyVAEConfig", lambda: SMALL)
+    options = ["--steps", "2"]
+    if decoder_only:
+        torch.manual_seed(0)
+        save_vae(tmp_path / "first", TinyVAE(SMALL))
+        options += ["--decoder-of", str(tmp_path / "first")]
+
+    def command(name: str) -> list[str]:
+        return ["train", "vae", str(clips), str(tmp_path / name), *options]
+
+    assert main(command("straight")) == 0
+    assert main([*command("stopped"), "--until", "1"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(tmp_path / "straight")]
+    assert "give the command again to go on" in said.err
+    assert not (tmp_path / "stopped").exists()
+    assert main(command("stopped")) == 0
+    assert_same_weights(tmp_path / "straight", tmp_path / "stopped")
+    assert main([*command("other"), "--until", "1"]) == 0
+    (clips / "000002.safetensors").unlink()
+    assert main(command("other")) == 2
+    assert "started with another data; resume with the same command" in capsys.readouterr().err
 
 
 def test_the_loss_weighs_pixels_and_edges() -> None:

@@ -1,13 +1,21 @@
 """The twins keep the real networks' formats, learn the same from the same seed, and know what they should."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from cyberhost_core.bundled import FACE_IDENTITY, POSE_DETECTOR
+from cyberhost_core.cli import train as train_commands
+from cyberhost_core.cli.main import main
+from cyberhost_core.errors import CheckpointError
 from cyberhost_core.perception.face_identity import FaceIdentity
 from cyberhost_core.perception.pose import PoseDetector, decode, image_from_crop
 from cyberhost_core.perception.puppet_networks import fold_norms
@@ -16,8 +24,15 @@ from cyberhost_core.perception.wholebody import LEFT_HAND, RIGHT_HAND, wholebody
 from cyberhost_core.puppets.speech import bundled_utterances
 from cyberhost_core.puppets.split import HELD_OUT_IDENTITIES
 from cyberhost_core.puppets.world import HEIGHT, WIDTH, render_video
-from cyberhost_core.training.twins import face, pose, pose_damage, pose_pictures, speech, speech_sounds
-from cyberhost_core.training.twins.fitting import Fit, fit, silent
+from cyberhost_core.training.twins import (
+    face,
+    loops,
+    pose,
+    pose_damage,
+    pose_pictures,
+    speech,
+    speech_sounds,
+)
 from cyberhost_core.training.twins.onnx_export import export_onnx
 from cyberhost_core.training.twins.puppet_stills import Stills
 
@@ -51,41 +66,140 @@ def voices() -> list[speech_sounds.Voice]:
     return [speech_sounds.Voice.of(utterance.wave_T) for utterance in bundled_utterances("train")[:3]]
 
 
-# The loop
+# Runs that were stopped
 
 
-def quadratic(model: nn.Linear):
-    def loss_at(step: int) -> torch.Tensor:
-        x = torch.from_numpy(np.random.default_rng((3, step)).standard_normal((8, 4), dtype=np.float32))
-        return (model(x) - x.sum(1, keepdim=True)).square().mean()
+SMALL_SPEECH = speech.SpeechTwinConfig(hidden=16, layers=1, intermediate=16, channels=8, position_kernel=8)
+SHORT_LOOP = loops.SPEECH_LOOP.derive(steps=6, warmup_steps=2, save_every=2, precision="no")
+SHORT_SOUNDS = speech.SoundSampling(crops=2, crop_secs=1.0)
+SMALL_FACE = face.FaceTwinConfig(channels=(8, 8, 8, 8), vector=16)
+SMALL_POSE = pose.PoseTwinConfig(channels=(8, 8, 8, 8))
+FEW_FACES = face.FaceSampling(people=3, pictures=2)
 
-    return loss_at
+
+@dataclass(frozen=True)
+class Part:
+    """A twin at a size that trains in seconds: train(out, **changes of what train_..._twin takes)."""
+
+    train: Callable[..., Path | None]
+    data: str  # what a run that goes on calls its data
+    other_data: dict[str, object]
+    weights: str  # the file inside OUT, or beside it
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(tmp_path):
-    plan = Fit(steps=30, checkpoint_every=10)
-    whole, stopped, resumed = (nn.Linear(4, 1) for _ in range(3))
-    for model in (stopped, resumed):
-        model.load_state_dict(whole.state_dict())
-    expected = fit(whole, quadratic(whole), plan=plan, checkpoint=None, report=silent)
+@pytest.fixture
+def quick_export(monkeypatch) -> None:
+    """Write an empty ONNX file: the tests of signatures export, which takes seconds."""
 
-    def stop(done: int, steps: int, loss: float) -> None:
-        if done == 25:
+    def export(network: nn.Module, path: Path, **names) -> None:
+        path.write_bytes(b"")
+
+    for module in (face, pose):
+        monkeypatch.setattr(module, "export_onnx", export)
+
+
+@pytest.fixture(params=["speech", "face", "pose"])
+def part(request, stills, voices, quick_export) -> Part:
+    other = replace(stills, frames_NYXC=255 - stills.frames_NYXC)
+    if request.param == "speech":
+
+        def train(out, voices=voices, **changes):
+            given = {"loop": SHORT_LOOP, "sampling": SHORT_SOUNDS, "config": SMALL_SPEECH, **changes}
+            return speech.train_speech_twin(voices, out / "speech", **given)
+
+        return Part(train, "voices", {"voices": voices[:2]}, "speech/model.safetensors")
+    if request.param == "face":
+
+        def train(out, stills=stills, **changes):
+            given = {"loop": SHORT_LOOP, "sampling": FEW_FACES, "config": SMALL_FACE, **changes}
+            return face.train_face_twin(stills, out / "face.onnx", **given)
+
+        return Part(train, "stills", {"stills": other}, "face.safetensors")
+
+    def train(out, stills=stills, **changes):
+        given = {"loop": SHORT_LOOP, "pictures": 2, "config": SMALL_POSE, **changes}
+        return pose.train_pose_twin(stills, out / "pose.onnx", **given)
+
+    return Part(train, "stills", {"stills": other}, "pose.safetensors")
+
+
+def kill_at(killed_after: int):
+    def show(step: int, losses: dict[str, float]) -> None:
+        if step == killed_after:
             raise KeyboardInterrupt
 
+    return show
+
+
+def test_a_twin_whose_training_was_killed_goes_on_and_ends_in_the_same_bits(part, tmp_path):
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    part.train(straight)
     with pytest.raises(KeyboardInterrupt):
-        fit(stopped, quadratic(stopped), plan=plan, checkpoint=tmp_path / "run.pt", report=stop)
-    seen: list[int] = []
-    found = fit(
-        resumed,
-        quadratic(resumed),
-        plan=plan,
-        checkpoint=tmp_path / "run.pt",
-        report=lambda *told: seen.append(told[0]),
+        part.train(killed, show=kill_at(5))  # saved after step 4
+    steps: list[int] = []
+    assert part.train(killed, show=lambda step, _: steps.append(step)) is not None
+    assert steps == [5, 6]
+    expected, found = load_file(straight / part.weights), load_file(killed / part.weights)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def test_a_twins_run_lies_beside_it_until_the_twin_is_written(part, tmp_path):
+    assert part.train(tmp_path, until=2) is None
+    (run,) = tmp_path.iterdir()
+    assert run.suffix == ".run" and [path.name for path in run.iterdir()] == ["run.safetensors"]
+    out = part.train(tmp_path)
+    assert out is not None and out.exists()
+    assert run == out.with_name(f"{out.name}.run") and not run.exists()
+
+
+def test_a_twins_run_with_other_settings_seed_or_data_is_refused(part, tmp_path):
+    part.train(tmp_path, until=2)
+    longer = SHORT_LOOP.derive(steps=9)
+    for named, change in (("loop", {"loop": longer}), ("seed", {"seed": 1}), (part.data, part.other_data)):
+        with pytest.raises(CheckpointError, match=rf"started with another {named}.*; resume with the same"):
+            part.train(tmp_path, **change)
+
+
+@pytest.mark.parametrize("name", ["speech", "face", "pose"])
+def test_a_command_that_was_stopped_goes_on_when_it_is_given_again(
+    name, stills, voices, quick_export, tmp_path, monkeypatch, capsys
+):
+    """The commands as they are, but for fewer voices and puppets and small twins in 32 bits."""
+    loop = f"{name.upper()}_LOOP"
+    monkeypatch.setattr(loops, loop, getattr(loops, loop).derive(precision="no"))
+    monkeypatch.setattr(train_commands, "SPEECH_VOICES", 2)
+    monkeypatch.setattr(train_commands, "STILL_PUPPETS", 3)
+    monkeypatch.setattr(speech, "SpeechTwinConfig", lambda: SMALL_SPEECH)
+    monkeypatch.setattr(speech, "SoundSampling", lambda: SHORT_SOUNDS)
+    monkeypatch.setattr(face, "FaceTwinConfig", lambda: SMALL_FACE)
+    monkeypatch.setattr(pose, "PoseTwinConfig", lambda: SMALL_POSE)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for number in range(2):
+        np.save(cache / f"train-{number:05d}.npy", (voices[number].wave_T * 32767).astype(np.int16))
+    for number in range(3):
+        rows = slice(8 * number, 8 * number + 8)
+        np.savez(cache / f"{number:07d}.npz", frames=stills.frames_NYXC[rows], points=stills.points_NKC[rows])
+
+    def command(out: Path) -> list[str]:
+        return ["train", name, str(out), "--cache", str(cache), "--steps", "2"]
+
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert main(command(straight)) == 0
+    assert main([*command(stopped), "--until", "1"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(straight)]
+    assert "give the command again to go on" in said.err
+    assert not stopped.exists()
+    assert main(command(stopped)) == 0
+    assert not list(tmp_path.glob("*.run"))
+    found, expected = (
+        load_file(out / "model.safetensors" if name == "speech" else out.with_suffix(".safetensors"))
+        for out in (stopped, straight)
     )
-    assert seen[0] == 21
-    assert torch.equal(found.weight, expected.weight)
-    assert not list(tmp_path.iterdir())
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
 # Speech
@@ -93,7 +207,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(tmp_path):
 
 def test_the_speech_twin_is_a_wav2vec2_folder_below_two_megabytes(tmp_path, voices):
     torch.manual_seed(0)
-    network = speech.SpeechLearner(speech.SpeechTwinConfig()).twin.eval()
+    network = speech.SpeechLearner(speech.SpeechTwinConfig()).model.eval()
     speech.save_speech_twin(network, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "config.json",
@@ -162,24 +276,23 @@ def test_mouth_targets_follow_the_crop_that_is_heard(voices):
 
 
 def test_speech_training_repeats_itself_and_improves(tmp_path, voices):
-    config = speech.SpeechTwinConfig(hidden=16, layers=1, intermediate=16, channels=8, position_kernel=8)
+    loop = loops.SPEECH_LOOP.derive(steps=25)
 
-    def train(steps: int) -> tuple[list[float], dict]:
+    def train(name: str) -> tuple[list[float], dict]:
         losses: list[float] = []
-        twin = speech.train_speech_twin(
+        speech.train_speech_twin(
             voices,
-            out=tmp_path / "twin",
-            steps=steps,
+            tmp_path / name,
+            loop=loop,
+            sampling=SHORT_SOUNDS,
+            config=SMALL_SPEECH,
             seed=4,
-            config=config,
-            crops=2,
-            crop_secs=1.0,
-            report=lambda *told: losses.append(told[2]),
+            show=lambda _, values: losses.append(values["hearing"]),
         )
-        return losses, twin.state_dict()
+        return losses, load_file(tmp_path / name / "model.safetensors")
 
-    first, weights = train(25)
-    again, same = train(25)
+    first, weights = train("first")
+    again, same = train("again")
     assert first == again
     assert all(torch.equal(weights[name], same[name]) for name in weights)
     assert np.mean(first[-5:]) < np.mean(first[:5])

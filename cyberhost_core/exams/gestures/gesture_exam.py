@@ -20,7 +20,7 @@ from ...gesture.model import GestureModel
 from ...gesture.sampling import generate_motion
 from ...hands.parameters import HandParameters
 from ...metrics.gesture_beats import audio_beats
-from ...metrics.gesture_features import GestureFeatures, train_gesture_features
+from ...metrics.gesture_features import GestureFeatures
 from ...metrics.hand_joints import amplitude, known_vectors, mean_where_known, picture_joints
 from ...perception.speech import SpeechFeatures
 from ...puppets.gesture import HAND_LENGTH_FRAC
@@ -32,6 +32,7 @@ from ...puppets.split import HELD_OUT_IDENTITIES
 from ...puppets.world import FPS, HEIGHT, WIDTH
 from ...reports.machine import describe_machine
 from ...units import SPEECH_RATE_HZ
+from .feature_training import FEATURES_LOOP, train_gesture_features
 from .gesture_numbers import GestureTruth, Motion, Takes
 from .gesture_report import GestureReport, GestureSection, SeedRow, amplitude_row, gesture_rows, with_compared
 
@@ -52,7 +53,7 @@ class GestureExam(Config):
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int | None = None
     amplitudes: tuple[float, ...] = (0.03, 0.05, 0.07, 0.09, 0.11)
-    feature_steps: int = 600
+    feature_steps: int = FEATURES_LOOP.steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +75,8 @@ def examine_gestures(
 ) -> GestureReport:
     """Examine a model, and another one beside it.
 
-    Raises:   CheckpointError: a file cannot be used; MissingExtraError: librosa or soundfile is not
-              installed; AudioError: the model was trained with another speech encoder
+    Raises:   CheckpointError: a file cannot be used; MissingExtraError: librosa, soundfile or
+              accelerate is not installed; AudioError: the model was trained with another speech encoder
     """
     models = [load_gestures(one) for one in (path, compare) if one is not None]
     voices = held_out_voices(speech, count=exam.voices)
@@ -119,7 +120,9 @@ def puppet_features(*, steps: int, say: Say) -> GestureFeatures:
         for take in range(FEATURE_TAKES)
     ]
     return train_gesture_features(
-        motions, steps=steps, report=lambda done, total, _loss: say("features", done, total)
+        motions,
+        loop=FEATURES_LOOP.derive(steps=steps),
+        show=lambda done, _losses: say("features", done, steps),
     )
 
 

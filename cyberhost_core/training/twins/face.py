@@ -7,18 +7,24 @@ are drawn together; pictures of others are pushed apart (supervised contrastive 
 direction means anything by itself; the dot product of two outputs of length 1 says how alike two faces are.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as nnf
+from torch.utils.data import Dataset
 
+from ...config import Config
 from ...perception.face_identity import aligned_face, face_seen
 from ...perception.puppet_networks import FaceTwin, FaceTwinConfig, fold_norms
 from ...perception.signatures import FACE_PX
 from ...perception.torch_network import save_network
-from .fitting import Fit, Report, fit, silent
+from ..loop import LoopConfig
+from ..part_runs import arrays_fingerprint, train_part
+from ..trainer import Learner, Report, TensorBatch
+from .loops import FACE_LOOP
 from .onnx_export import export_onnx
 from .puppet_stills import Stills
 
@@ -26,45 +32,110 @@ TEMPERATURE = 0.1  # of the contrast: cosines of +-1 become logits of +-10
 INPUT_NAME, OUTPUT_NAME = "input.1", "683"
 
 
+class FaceSampling(Config):
+    """What a step contrasts: so many puppets, so many pictures of each."""
+
+    people: int = 32
+    pictures: int = 4
+
+
+@dataclass(frozen=True)
+class FaceBatch(TensorBatch):
+    """Hold faces to be told apart.
+
+    Shapes:   faces (N, 3, 112, 112) in -1..1; identity (N,), every identity at least twice
+    """
+
+    faces: Tensor
+    identity: Tensor
+
+
+class FaceBatches(Dataset[FaceBatch]):
+    """Map a step number to disturbed faces of some puppets, several of each.
+
+    Shapes:   faces_NCYX (N, 3, 112, 112) uint8, identity_N (N,)
+    """
+
+    def __init__(
+        self,
+        faces_NCYX: np.ndarray,
+        identity_N: np.ndarray,
+        *,
+        sampling: FaceSampling,
+        seed: int,
+        rank: int = 0,
+    ) -> None:
+        self.faces_NCYX, self.identity_N, self.sampling = faces_NCYX, identity_N, sampling
+        self.seed, self.rank = seed, rank
+        rows_of = [np.flatnonzero(identity_N == person) for person in np.unique(identity_N)]
+        self.rows_of = [rows for rows in rows_of if len(rows) >= sampling.pictures]
+
+    def __getitem__(self, step: int) -> FaceBatch:
+        rng = np.random.default_rng((self.seed, step, self.rank))
+        people = min(self.sampling.people, len(self.rows_of))
+        chosen = rng.choice(len(self.rows_of), size=people, replace=False)
+        rows = np.concatenate(
+            [rng.choice(self.rows_of[who], size=self.sampling.pictures, replace=False) for who in chosen]
+        )
+        faces = torch.from_numpy(self.faces_NCYX[rows]).float() / 127.5 - 1.0
+        faces = disturbed(strange_surroundings(faces, rng=rng), rng=rng)
+        return FaceBatch(faces, torch.from_numpy(self.identity_N[rows]))
+
+
+class FaceLearner(Learner[FaceTwin]):
+    """Compute the contrast of a batch."""
+
+    def __init__(self, model: FaceTwin) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: FaceBatch) -> dict[str, Tensor]:
+        vectors = self.model(batch.faces.to(memory_format=torch.channels_last))
+        with torch.autocast(vectors.device.type, enabled=False):  # 16 bits would blur which cosine is largest
+            return {"contrast": contrast(vectors.float(), batch.identity)}
+
+
 def train_face_twin(
     stills: Stills,
-    *,
     out: Path,
-    steps: int,
-    seed: int,
+    *,
+    loop: LoopConfig = FACE_LOOP,
+    sampling: FaceSampling | None = None,
     config: FaceTwinConfig | None = None,
-    people: int = 32,
-    pictures: int = 4,
-    checkpoint: Path | None = None,
-    report: Report = silent,
-) -> FaceTwin:
-    """Train a face twin on stills of puppets and save it as ONNX, and beside it for torch alone.
+    seed: int = 0,
+    until: int | None = None,
+    show: Report | None = None,
+) -> Path | None:
+    """Train, or go on with, a face twin on stills of puppets; write ONNX, and a file for torch alone.
 
-    Each step contrasts `people` puppets with `pictures` pictures each.
+    Returns OUT, or None where `until` came before the loop's end.
 
     Source:   Khosla et al. 2020, "Supervised Contrastive Learning", eq. 2; signature of ArcFace
     """
+    sampling, config = sampling or FaceSampling(), config or FaceTwinConfig()
     torch.manual_seed(seed)
-    twin = FaceTwin(config or FaceTwinConfig())
     faces_NCYX, identity_N = aligned_faces(stills)
-    rows_of = [np.flatnonzero(identity_N == person) for person in np.unique(identity_N)]
-    rows_of = [rows for rows in rows_of if len(rows) >= pictures]
 
-    def loss_at(step: int) -> Tensor:
-        rng = np.random.default_rng((seed, step))
-        chosen = rng.choice(len(rows_of), size=min(people, len(rows_of)), replace=False)
-        rows = np.concatenate([rng.choice(rows_of[who], size=pictures, replace=False) for who in chosen])
-        batch = torch.from_numpy(faces_NCYX[rows]).float() / 127.5 - 1.0
-        batch = disturbed(strange_surroundings(batch, rng=rng), rng=rng)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            vectors = twin(batch.to(memory_format=torch.channels_last))
-        return contrast(vectors.float(), torch.from_numpy(identity_N[rows]))
+    def write(average: FaceTwin) -> None:
+        folded = fold_norms(average)
+        assert isinstance(folded, FaceTwin)
+        save_face_twin(folded, out)
 
-    trained = fit(twin, loss_at, plan=Fit(steps=steps), checkpoint=checkpoint, report=report)
-    folded = fold_norms(trained)
-    assert isinstance(folded, FaceTwin)
-    save_face_twin(folded, out)
-    return folded
+    return train_part(
+        FaceLearner(FaceTwin(config)),
+        lambda rank: FaceBatches(faces_NCYX, identity_N, sampling=sampling, seed=seed, rank=rank),
+        loop,
+        settings={
+            "sampling": sampling.model_dump(),
+            "twin": config.model_dump(),
+            "seed": seed,
+            "stills": arrays_fingerprint([faces_NCYX, identity_N]),
+        },
+        out=out,
+        write=write,
+        until=until,
+        show=show,
+    )
 
 
 def save_face_twin(twin: FaceTwin, path: Path) -> None:
@@ -82,7 +153,7 @@ def contrast(vectors_ND: Tensor, identity_N: Tensor) -> Tensor:
     """
     directions = nnf.normalize(vectors_ND, dim=-1)
     logits = directions @ directions.T / TEMPERATURE
-    itself = torch.eye(len(logits), dtype=torch.bool)
+    itself = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
     log_share = logits - logits.masked_fill(itself, -torch.inf).logsumexp(dim=1, keepdim=True)
     same = (identity_N[:, None] == identity_N[None]) & ~itself
     return -((log_share * same).sum(1) / same.sum(1)).mean()

@@ -3,16 +3,21 @@
 "input" [N, 3, 384, 288] -> PoseTwin -> "simcc_x" [N, 133, 576], "simcc_y" [N, 133, 768]
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ...perception.puppet_networks import CELL_PX, COLUMNS, ROWS, PoseTwin, PoseTwinConfig, fold_norms
 from ...perception.signatures import INPUT_HEIGHT, INPUT_WIDTH
 from ...perception.torch_network import save_network
-from .fitting import Fit, Report, fit, silent
+from ..loop import LoopConfig
+from ..part_runs import arrays_fingerprint, train_part
+from ..trainer import Learner, Report, TensorBatch
+from .loops import POSE_LOOP
 from .onnx_export import export_onnx
 from .pose_pictures import draw_pictures
 from .puppet_stills import Stills
@@ -20,38 +25,79 @@ from .puppet_stills import Stills
 INPUT_NAME, OUTPUT_NAMES = "input", ["simcc_x", "simcc_y"]
 
 
+@dataclass(frozen=True)
+class PoseBatch(TensorBatch):
+    """Hold pictures and their points, as draw_pictures gives them."""
+
+    pictures: Tensor
+    points: Tensor
+
+
+class PoseBatches(Dataset[PoseBatch]):
+    """Map a step number to some framed and damaged pictures."""
+
+    def __init__(self, stills: Stills, *, pictures: int, seed: int, rank: int = 0) -> None:
+        self.stills, self.pictures, self.seed, self.rank = stills, pictures, seed, rank
+
+    def __getitem__(self, step: int) -> PoseBatch:
+        rng = np.random.default_rng((self.seed, step, self.rank))
+        return PoseBatch(*draw_pictures(self.stills, rng=rng, count=self.pictures))
+
+
+class PoseLearner(Learner[PoseTwin]):
+    """Compute the finding loss of a batch."""
+
+    def __init__(self, model: PoseTwin) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: PoseBatch) -> dict[str, Tensor]:
+        logits = self.model.logits(batch.pictures.to(memory_format=torch.channels_last))
+        return {"finding": finding_loss(logits.float(), batch.points)}
+
+
 def train_pose_twin(
     stills: Stills,
-    *,
     out: Path,
-    steps: int,
-    seed: int,
-    config: PoseTwinConfig | None = None,
+    *,
+    loop: LoopConfig = POSE_LOOP,
     pictures: int = 16,
-    checkpoint: Path | None = None,
-    report: Report = silent,
-) -> PoseTwin:
-    """Train a pose twin on stills of puppets and save it as ONNX, and beside it for torch alone.
+    config: PoseTwinConfig | None = None,
+    seed: int = 0,
+    until: int | None = None,
+    show: Report | None = None,
+) -> Path | None:
+    """Train, or go on with, a pose twin on stills of puppets; write ONNX, and a file for torch alone.
+
+    Each step sees so many pictures. Returns OUT, or None where `until` came before the loop's end.
 
     Source:   signature and decoding of RTMPose (Jiang et al. 2023) and DWPose (Yang et al. 2023)
     Departs:  SimCC distributions are sums over a map with a "nowhere" cell, learnt by one cross-entropy;
               RTMPose learns them separately and leaves unseen points out of the loss
     """
+    config = config or PoseTwinConfig()
     torch.manual_seed(seed)
-    twin = PoseTwin(config or PoseTwinConfig())
 
-    def loss_at(step: int) -> Tensor:
-        rng = np.random.default_rng((seed, step))
-        batch, points_NKC = draw_pictures(stills, rng=rng, count=pictures)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = twin.logits(batch.to(memory_format=torch.channels_last))
-        return finding_loss(logits.float(), points_NKC)
+    def write(average: PoseTwin) -> None:
+        folded = fold_norms(average)
+        assert isinstance(folded, PoseTwin)
+        save_pose_twin(folded, out)
 
-    trained = fit(twin, loss_at, plan=Fit(steps=steps), checkpoint=checkpoint, report=report)
-    folded = fold_norms(trained)
-    assert isinstance(folded, PoseTwin)
-    save_pose_twin(folded, out)
-    return folded
+    return train_part(
+        PoseLearner(PoseTwin(config)),
+        lambda rank: PoseBatches(stills, pictures=pictures, seed=seed, rank=rank),
+        loop,
+        settings={
+            "pictures": pictures,
+            "twin": config.model_dump(),
+            "seed": seed,
+            "stills": arrays_fingerprint([stills.frames_NYXC, stills.points_NKC]),
+        },
+        out=out,
+        write=write,
+        until=until,
+        show=show,
+    )
 
 
 def save_pose_twin(twin: PoseTwin, path: Path) -> None:
@@ -81,7 +127,7 @@ def target_cells(points_NKC: Tensor) -> tuple[Tensor, Tensor]:
     """
     seen = points_NKC[..., 2:]
     at = points_NKC[..., :2] / CELL_PX - 0.5  # centres of cells are whole numbers here
-    last = torch.tensor([COLUMNS - 1.0, ROWS - 1.0])
+    last = torch.tensor([COLUMNS - 1.0, ROWS - 1.0], device=at.device)
     at = torch.minimum(at.clamp(min=0.0), last)
     low = torch.minimum(at.floor(), last - 1)
     right, down = (at - low).unbind(-1)

@@ -10,6 +10,7 @@ model reads all of them (CyberHost section 3.1: 13 hidden states and the last on
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as nnf
+from torch.utils.data import Dataset
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from ...config import Config
 from ...units import SPEECH_RATE_HZ
-from .fitting import Fit, Report, fit, silent
+from ..loop import LoopConfig
+from ..part_runs import arrays_fingerprint, train_part
+from ..trainer import Learner, Report, TensorBatch
+from .loops import SPEECH_LOOP
 from .speech_sounds import MELS, TARGETS, Voice, draw_sounds, normalised, steps_of
 
 # The opening is what lips will follow, so it counts most. In this order: mels, voicing, opening, width.
@@ -65,58 +70,89 @@ class SpeechTwinConfig(Config):
         return Wav2Vec2Config(**sizes)
 
 
-class SpeechLearner(nn.Module):
-    """The twin with the heads that teach it."""
+class SoundSampling(Config):
+    """What a step hears: so many crops, so long."""
+
+    crops: int = 16
+    crop_secs: float = 3.0
+
+
+@dataclass(frozen=True)
+class SoundBatch(TensorBatch):
+    """Hold disturbed sounds and what a listener should make of them, as draw_sounds gives them."""
+
+    waves: Tensor
+    targets: Tensor
+
+
+class SoundBatches(Dataset[SoundBatch]):
+    """Map a step number to some disturbed crops."""
+
+    def __init__(self, voices: Sequence[Voice], sampling: SoundSampling, *, seed: int, rank: int = 0) -> None:
+        self.voices, self.sampling, self.seed, self.rank = voices, sampling, seed, rank
+
+    def __getitem__(self, step: int) -> SoundBatch:
+        rng = np.random.default_rng((self.seed, step, self.rank))
+        drawn = draw_sounds(self.voices, rng=rng, count=self.sampling.crops, secs=self.sampling.crop_secs)
+        return SoundBatch(*drawn)
+
+
+class SpeechLearner(Learner[Wav2Vec2Model]):
+    """The twin with the heads that teach it: each says what it hears in one of the hidden states."""
 
     def __init__(self, config: SpeechTwinConfig) -> None:
         super().__init__()
-        self.twin = Wav2Vec2Model(config.network())
+        self.model = Wav2Vec2Model(config.network())
         self.heads = nn.ModuleList(nn.Linear(config.hidden, TARGETS) for _ in range(config.layers + 1))
 
-    def forward(self, waves_BT: Tensor) -> list[Tensor]:
-        """Predict the targets from each hidden state: a list of (B, S, TARGETS), shallow to deep."""
-        states = self.twin(waves_BT, output_hidden_states=True).hidden_states
-        return [head(state) for head, state in zip(self.heads, states, strict=True)]
+    def forward(self, batch: SoundBatch) -> dict[str, Tensor]:
+        states = self.model(batch.waves, output_hidden_states=True).hidden_states
+        predictions = [head(state) for head, state in zip(self.heads, states, strict=True)]
+        return {"hearing": hearing_loss(predictions, batch.targets)}
 
 
 def train_speech_twin(
     voices: Sequence[Voice],
-    *,
     out: Path,
-    steps: int,
-    seed: int,
+    *,
+    loop: LoopConfig = SPEECH_LOOP,
+    sampling: SoundSampling | None = None,
     config: SpeechTwinConfig | None = None,
-    crops: int = 16,
-    crop_secs: float = 3.0,
-    checkpoint: Path | None = None,
-    report: Report = silent,
-) -> Wav2Vec2Model:
-    """Train a speech twin on spoken utterances and save it as a wav2vec2 folder.
+    seed: int = 0,
+    until: int | None = None,
+    show: Report | None = None,
+) -> Path | None:
+    """Train, or go on with, a speech twin on spoken utterances; write it as a wav2vec2 folder.
 
-    Deterministic by seed on one machine with a fixed number of threads.
+    Returns OUT, or None where `until` came before the loop's end. Deterministic by seed on one machine with a
+    fixed number of threads.
 
     Source:   CyberHost (ICLR 2025) section 3.1 uses wav2vec2; the twin's training is ours
     """
+    sampling, config = sampling or SoundSampling(), config or SpeechTwinConfig()
     torch.manual_seed(seed)
-    learner = SpeechLearner(config or SpeechTwinConfig())
-
-    def loss_at(step: int) -> Tensor:
-        rng = np.random.default_rng((seed, step))
-        waves_BT, targets_BSC = draw_sounds(voices, rng=rng, count=crops, secs=crop_secs)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            predictions = learner(waves_BT)
-        return hearing_loss(predictions, targets_BSC)
-
-    taught = fit(learner, loss_at, plan=Fit(steps=steps), checkpoint=checkpoint, report=report)
-    twin = taught.get_submodule("twin")
-    assert isinstance(twin, Wav2Vec2Model)
-    save_speech_twin(twin, out)
-    return twin
+    return train_part(
+        SpeechLearner(config),
+        lambda rank: SoundBatches(voices, sampling, seed=seed, rank=rank),
+        loop,
+        settings={
+            "sampling": sampling.model_dump(),
+            "twin": config.model_dump(),
+            "seed": seed,
+            "voices": arrays_fingerprint(
+                array for voice in voices for array in (voice.wave_T, voice.mouth_S2)
+            ),
+        },
+        out=out,
+        write=lambda average: save_speech_twin(average, out),
+        until=until,
+        show=show,
+    )
 
 
 def hearing_loss(predictions: Sequence[Tensor], targets_BSC: Tensor) -> Tensor:
     """Weighted squared error, averaged over the heads."""
-    weights = torch.tensor(TARGET_WEIGHTS)
+    weights = torch.tensor(TARGET_WEIGHTS, device=targets_BSC.device)
     errors = [(nnf.mse_loss(p.float(), targets_BSC, reduction="none") * weights).mean() for p in predictions]
     return torch.stack(errors).mean()
 
