@@ -16,12 +16,23 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 PACK = "pack"
+SECONDS = 0.48
 
 
 def core(name: str) -> ModuleType:
     """Import a module of cyberhost_core, the pack's own where a host has loaded it."""
     root = f"{PACK}." if PACK in sys.modules else ""
     return importlib.import_module(f"{root}cyberhost_core.{name}")
+
+
+def picture_and_voice() -> tuple[Any, Any]:
+    """A bundled portrait, and half a second of a bundled voice from its first second on."""
+    bundled, media = core("bundled"), core("media.audio")
+    whole = media.read_sound(bundled.FOLDER / "speech" / "train_08.ogg")
+    first = whole.rate_hz
+    wave = whole.wave_CT[:, first : first + round(SECONDS * first)]
+    voice = media.Sound(wave_CT=wave, rate_hz=whole.rate_hz, name="cut")
+    return core("media.images").read_image(bundled.portraits()[0]), voice
 
 
 def load_pack() -> None:

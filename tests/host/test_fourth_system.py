@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 if "inside" in sys.modules:
-    from inside import core  # type: ignore[import-not-found]
+    from inside import core, picture_and_voice  # type: ignore[import-not-found]
 else:
-    from .inside import core
+    from .inside import core, picture_and_voice
 
 bundled = core("bundled")
 conditioner, values = core("conditioners.conditioner"), core("conditioners.values")
@@ -30,7 +30,7 @@ transformer, motion = core("backbone.transformer"), core("backbone.motion_module
 map_encoder, spec, schedule = core("backbone.map_encoder"), core("systems.spec"), core("diffusion.schedule")
 named, plain = core("systems.named"), core("guidance.plain")
 
-SEED, STEPS, SECONDS = 3, 4, 0.48
+SEED, STEPS = 3, 4
 
 
 class StackedReference(conditioner.Conditioner):
@@ -127,14 +127,14 @@ def _smoothness() -> type:
     class Smoothness(loss.Loss):
         kind: Literal["test_smoothness"] = "test_smoothness"
 
-        def targets(self, clip: Any, spec: Any) -> Any:
+        def targets(self, clip: Any, spec: Any) -> Any:  # noqa: ARG002
             return {
                 "steps": torch.from_numpy(
                     np.diff(clip.video.latents_FCHW[clip.span].astype(np.float32), axis=0)
                 )
             }
 
-        def build(self, spec: Any, networks: Any) -> Any:
+        def build(self, spec: Any, networks: Any) -> Any:  # noqa: ARG002
             return SmoothnessModule()
 
     class SmoothnessModule(loss.LossModule):
@@ -170,16 +170,6 @@ def _store(folder: Path) -> Any:
         store.write_video(folder, name, video)
     store.write_index(folder, store.StoreIndex(height=128, width=96, fps=25.0, ids=("a", "b")))
     return store.PreparedVideos(folder)
-
-
-def picture_and_voice() -> tuple[np.ndarray, Any]:
-    """A bundled portrait, and half a second of a bundled voice from its first second on."""
-    media = core("media.audio")
-    whole = media.read_sound(bundled.FOLDER / "speech" / "train_08.ogg")
-    first = whole.rate_hz
-    wave = whole.wave_CT[:, first : first + round(SECONDS * first)]
-    voice = media.Sound(wave_CT=wave, rate_hz=whole.rate_hz, name="cut")
-    return core("media.images").read_image(bundled.portraits()[0]), voice
 
 
 def sampled_in_core(path: Path) -> torch.Tensor:

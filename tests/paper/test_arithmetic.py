@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 import torch
+from cyberhost_core.diffusion.guidance import Guidance
 
 from cyberhost_core.backbone.latents_bank import BankConfig, LatentsBank
 from cyberhost_core.backbone.map_encoder import MapEncoder
 from cyberhost_core.backbone.region_attention import RegionAttentionConfig
 from cyberhost_core.controls.movement_map import GROWTH_RANGE
 from cyberhost_core.controls.regions import FACE_CROP_PX, HAND_CROP_PX
-from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.systems.cyberhost import paper, talking_head
 from cyberhost_core.systems.model import SystemModel, count_parameters, on_meta, parameter_table
 from cyberhost_core.training.losses import HeatmapHeads, LossConfig

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-
 from cyberhost_core.diffusion.guidance import Guidance, combine
+
 from cyberhost_core.diffusion.schedule import NoiseSchedule, ScheduleSpec
 
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
