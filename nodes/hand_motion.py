@@ -124,10 +124,10 @@ class HandMotion(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
         from .bridge.notice import notice
-        from .helpers.hand_motion import Wanted, gestures
+        from .helpers.hand_motion import MotionRequest, gestures
         from .helpers.track_player import player
 
-        wanted = Wanted(
+        wanted = MotionRequest(
             seed=seed,
             style=style,
             amplitudes=(amplitude_left, amplitude_right),

@@ -79,10 +79,10 @@ class _Block(nn.Module):
     def forward(self, x_NSD: Tensor, conditions: Conditions) -> Tensor:
         n = self.norm1(x_NSD)
         x_NSD = x_NSD + self.attn1(n, n)
-        x_NSD = x_NSD + self._heard(self.norm2(x_NSD), conditions)
+        x_NSD = x_NSD + self._attended_sound(self.norm2(x_NSD), conditions)
         return x_NSD + self.ff(self.norm3(x_NSD))
 
-    def _heard(self, n_NSD: Tensor, conditions: Conditions) -> Tensor:
+    def _attended_sound(self, n_NSD: Tensor, conditions: Conditions) -> Tensor:
         masks_NRS = conditions.masks[self.stage].to(n_NSD.dtype)
         total = torch.zeros_like(n_NSD)
         attns = cast("list[CrossAttention]", self.audio_attns)

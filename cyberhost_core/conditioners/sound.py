@@ -24,7 +24,7 @@ from .values import SOUND, Drive, Encoded, Inputs, Missing, choose, having
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Heard:
+class SoundFeatures:
     """Speech features of a whole video; hearing: how they were made, in Sound's words.
 
     Shapes:   features_FD (F, D), one row per frame; "whisper" rows are windows already
@@ -54,7 +54,7 @@ class Sound(Conditioner):
     def of_track(self, told: Given, size: TrackSize) -> dict[str, Any]:
         return {"audio": self.windows(told[SPEECH], system=size.system)}
 
-    def windows(self, heard: Heard, *, system: str) -> Tensor:
+    def windows(self, heard: SoundFeatures, *, system: str) -> Tensor:
         """Give every frame its window of features, (F, window, feature_dim).
 
         Raises:   AudioError: features made otherwise than the system hears, or by a network of another size

@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]  # (done, total) denoising steps
 
 
 @dataclass(frozen=True, eq=False)
-class _Told:
+class _MotionConditions:
     """What the transformer is told of the whole clip, rows of frames still together."""
 
     audio_FD: Tensor
@@ -63,7 +63,7 @@ def generate_motion(
               last sequence is as long as what is left; what a sequence lacks to go on at the speed of the
               frames before is added to it, less and less over JOIN_FRAMES
     """
-    told = _told(
+    told = _motion_conditions(
         model,
         audio_FD=audio_FD,
         frames=frames,
@@ -93,7 +93,7 @@ def generate_motion(
                 progress and progress(number * count + done, count * len(starts))
             ),
         )
-        tidy_FD = model.form.tidy(model.vectors(_going_on(sampled_FD, before_FD)))
+        tidy_FD = model.form.tidy(model.vectors(_continued(sampled_FD, before_FD)))
         made_FD = np.concatenate([made_FD, tidy_FD])
     return HandParameters(
         model.form.read(made_FD),
@@ -108,7 +108,7 @@ def generate_motion(
 @torch.inference_mode()
 def _sequence(
     model: GestureModel,
-    told: _Told,
+    told: _MotionConditions,
     noise_FD: Tensor,
     *,
     span: range,
@@ -140,7 +140,7 @@ def _sequence(
     return ddim(noise_FD, answer, model.config.schedule, steps=steps, tell=tell)
 
 
-def _going_on(sampled_FD: Tensor, before_PD: Tensor) -> Tensor:
+def _continued(sampled_FD: Tensor, before_PD: Tensor) -> Tensor:
     """Let a sequence go on where the frames before it were going."""
     if len(before_PD) < 2:
         return sampled_FD
@@ -151,7 +151,7 @@ def _going_on(sampled_FD: Tensor, before_PD: Tensor) -> Tensor:
     return result
 
 
-def _told(
+def _motion_conditions(
     model: GestureModel,
     *,
     audio_FD: Tensor | np.ndarray,
@@ -160,7 +160,7 @@ def _told(
     amplitudes: tuple[float | None, float | None],
     image_D: Tensor | np.ndarray | None,
     offset_FD: np.ndarray | None,
-) -> _Told:
+) -> _MotionConditions:
     """Check everything that is told, and bring it to the model's device."""
     config, like = model.config.transformer, model.mean_D
     if frames < 1:
@@ -188,7 +188,7 @@ def _told(
             "The speech features hold values that are not numbers (NaN or infinity); check the sound and "
             "compute them again."
         )
-    return _Told(
+    return _MotionConditions(
         audio_FD=audio,
         offset_FD=_offset(model, offset_FD, frames=frames),
         style_B=torch.tensor([config.styles.index(style)], device=like.device),

@@ -120,7 +120,7 @@ class GestureTransformer(nn.Module):
         count = before_BPD.shape[1]
         x = torch.cat([self.motion_in(before_BPD) + self.before, x + heard], dim=1)
         places = _Places(heard.shape[1], before=count, size=heard.shape[2] // self.config.heads, like=heard)
-        told = self._told(
+        told = self._conditioned(
             timestep_B, style_B=style_B, amplitude_BH=amplitude_BH, image_BD=image_BD, dtype=x.dtype
         )
         modulation = self.modulation(nnf.silu(told)).unflatten(1, (6, -1))
@@ -129,7 +129,7 @@ class GestureTransformer(nn.Module):
         shift, scale = (self.modulation_out[None] + told[:, None]).unbind(1)
         return self.motion_out(_modulated(self.norm_out(x), shift, scale))[:, count:]
 
-    def _told(
+    def _conditioned(
         self,
         timestep_B: Tensor,
         *,

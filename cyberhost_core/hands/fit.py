@@ -21,7 +21,7 @@ from .drawing.surface import rest_places
 from .joints import matrices_of
 from .parameters import STANDARD_SIZE_FRAC, HandParameters, resting_vectors
 from .skeleton import OPENPOSE, SIDES, rest_offsets
-from .solver import Goal, Tries, solved, starts, together
+from .solver import Attempts, Goal, solved, starts, together
 from .track import HandTrack
 
 DEPTH_FRAC = 0.2  # of the wrists, before the body: keypoints do not tell it
@@ -146,7 +146,7 @@ def _weighted_mean(places_FK2: np.ndarray, weights_FK: np.ndarray) -> np.ndarray
     return (places_FK2 * weights_FK[..., None]).sum(axis=1) / weights_FK.sum(axis=1, keepdims=True)
 
 
-def _best_tries(targets_FK2: np.ndarray, weights_FK: np.ndarray) -> Tries:
+def _best_tries(targets_FK2: np.ndarray, weights_FK: np.ndarray) -> Attempts:
     """Solve from several starts and keep each frame's best."""
     frames = len(targets_FK2)
     first = starts(targets_FK2)
@@ -159,8 +159,8 @@ def _best_tries(targets_FK2: np.ndarray, weights_FK: np.ndarray) -> Tries:
 
 
 def _smoothed(
-    tries: Tries, targets_FK2: np.ndarray, weights_FK: np.ndarray, *, tick: Callable[[], None]
-) -> Tries:
+    tries: Attempts, targets_FK2: np.ndarray, weights_FK: np.ndarray, *, tick: Callable[[], None]
+) -> Attempts:
     """Let each frame give way to its neighbours where the picture leaves it free, which depth mostly is."""
     for _ in range(_ROUNDS):
         tries = solved(tries, _goal(tries, targets_FK2, weights_FK, pull=_PULL), steps=2)
@@ -168,7 +168,7 @@ def _smoothed(
     return tries
 
 
-def _goal(tries: Tries, targets_NK2: np.ndarray, weights_NK: np.ndarray, *, pull: float = 0.0) -> Goal:
+def _goal(tries: Attempts, targets_NK2: np.ndarray, weights_NK: np.ndarray, *, pull: float = 0.0) -> Goal:
     """Set the targets, and the mean of the frames before and after as what turns and bends are drawn to."""
     last = len(targets_NK2) - 1
     before, after = np.maximum(np.arange(last + 1) - 1, 0), np.minimum(np.arange(last + 1) + 1, last)

@@ -27,7 +27,7 @@ for _row, ((_middle, _end), _share) in enumerate(zip(COUPLED, COUPLED_SHARE, str
 
 
 @dataclass(frozen=True, eq=False)
-class Tries:
+class Attempts:
     """Hold N right hands and how badly each fits.
 
     Shapes:   wrist_N33 (N, 3, 3); place_N2 (N, 2); angles_NA (N, 20); cost_N (N,)
@@ -39,17 +39,21 @@ class Tries:
     angles_NA: np.ndarray
     cost_N: np.ndarray
 
-    def chosen(self, index: np.ndarray) -> "Tries":
+    def chosen(self, index: np.ndarray) -> "Attempts":
         """Keep some."""
-        return Tries(self.wrist_N33[index], self.place_N2[index], self.angles_NA[index], self.cost_N[index])
+        return Attempts(
+            self.wrist_N33[index], self.place_N2[index], self.angles_NA[index], self.cost_N[index]
+        )
 
 
-def together(parts: list[Tries]) -> Tries:
+def together(parts: list[Attempts]) -> Attempts:
     """Put tries one after another."""
-    return Tries(*(np.concatenate(arrays) for arrays in zip(*(_arrays(part) for part in parts), strict=True)))
+    return Attempts(
+        *(np.concatenate(arrays) for arrays in zip(*(_arrays(part) for part in parts), strict=True))
+    )
 
 
-def starts(targets_FK2: np.ndarray) -> Tries:
+def starts(targets_FK2: np.ndarray) -> Attempts:
     """Turn a usual hand so that it points where the targets point, in twelve ways: 12 tries per frame."""
     way_F2 = targets_FK2[:, _MIDDLE_KNUCKLE] - targets_FK2[:, 0]
     lean_F = np.arctan2(way_F2[:, 1], way_F2[:, 0]) - np.pi / 2
@@ -58,7 +62,7 @@ def starts(targets_FK2: np.ndarray) -> Tries:
     own_W33 = _about(pitch_W, 0) @ _about(turn_W, 1) @ _UP_PALM_OUT
     wrist_FW33 = _about(lean_F, 2)[:, None] @ own_W33
     count = len(targets_FK2) * len(ways)
-    return Tries(
+    return Attempts(
         wrist_FW33.reshape(count, 3, 3),
         np.repeat(targets_FK2[:, 0], len(ways), axis=0),
         np.tile(_USUAL, (count, 1)),
@@ -82,16 +86,16 @@ class Goal:
     pull: float
 
 
-def solved(tries: Tries, goal: Goal, *, steps: int) -> Tries:
+def solved(tries: Attempts, goal: Goal, *, steps: int) -> Attempts:
     """Improve all tries by a number of steps."""
     damping_N = np.full(len(tries.cost_N), _FIRST_DAMPING)
     slope, push, cost_N = _system(tries, goal)
-    now = Tries(tries.wrist_N33, tries.place_N2, tries.angles_NA, cost_N)
+    now = Attempts(tries.wrist_N33, tries.place_N2, tries.angles_NA, cost_N)
     for _ in range(steps):
         diagonal = np.einsum("nii->ni", slope)
         damped = slope + np.eye(slope.shape[-1]) * (damping_N[:, None] * diagonal + 1e-6)[:, None]
         step_ND = -np.linalg.solve(damped, push[..., None])[..., 0]
-        after = Tries(
+        after = Attempts(
             rotation_matrices(step_ND[:, :3]) @ now.wrist_N33,
             now.place_N2 + step_ND[:, 3:5],
             now.angles_NA + step_ND[:, 5:],
@@ -102,7 +106,7 @@ def solved(tries: Tries, goal: Goal, *, steps: int) -> Tries:
         damping_N = np.clip(damping_N * np.where(better_N, _EASIER, _HARDER), 1e-6, 1e6)
         slope = np.where(better_N[:, None, None], new_slope, slope)
         push = np.where(better_N[:, None], new_push, push)
-        now = Tries(
+        now = Attempts(
             np.where(better_N[:, None, None], after.wrist_N33, now.wrist_N33),
             np.where(better_N[:, None], after.place_N2, now.place_N2),
             np.where(better_N[:, None], after.angles_NA, now.angles_NA),
@@ -111,7 +115,7 @@ def solved(tries: Tries, goal: Goal, *, steps: int) -> Tries:
     return now
 
 
-def _system(tries: Tries, goal: Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _system(tries: Attempts, goal: Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Linearise: J^T J (N, 25, 25), J^T r (N, 25) for turn, place, angles; and the cost (N,)."""
     slope, push, cost_N = _misplaced(tries, goal)
     beyond_NA = np.maximum(tries.angles_NA - _HIGHEST, 0) + np.minimum(tries.angles_NA - _LOWEST, 0)
@@ -132,7 +136,7 @@ def _system(tries: Tries, goal: Goal) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return slope, push, cost_N
 
 
-def _misplaced(tries: Tries, goal: Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _misplaced(tries: Attempts, goal: Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Linearise how far points are from their targets."""
     now = posture(tries.wrist_N33, tries.angles_NA)
     count, weights_NK = len(tries.cost_N), goal.weights_NK
@@ -149,7 +153,7 @@ def _misplaced(tries: Tries, goal: Goal) -> tuple[np.ndarray, np.ndarray, np.nda
     return moves.swapaxes(1, 2) @ moves, (moves.swapaxes(1, 2) @ rest[..., None])[..., 0], cost_N
 
 
-def _arrays(tries: Tries) -> tuple[np.ndarray, ...]:
+def _arrays(tries: Attempts) -> tuple[np.ndarray, ...]:
     return tries.wrist_N33, tries.place_N2, tries.angles_NA, tries.cost_N
 
 

@@ -63,7 +63,7 @@ def _loaded(stored: StoredCheckpoint, *, identity: str) -> Loaded:
             picture_floor_db=float(stored.training.get("picture_floor_db", 0.0)),
         ),
         vae=_vae(stored),
-        audio_encoder=_ears(stored),
+        audio_encoder=_audio_encoder(stored),
     )
 
 
@@ -73,7 +73,7 @@ def _vae(stored: StoredCheckpoint) -> Any:
     return native_vae(stored.vae) if stored.vae else None
 
 
-def _ears(stored: StoredCheckpoint) -> Any:
+def _audio_encoder(stored: StoredCheckpoint) -> Any:
     if stored.audio_encoder is None:
         return None
     hearings = [sound.hearing for sound in stored.spec.listed(Sound)]

@@ -88,7 +88,7 @@ class _HostStep:
             self.model_wrap,
             self.sigmas,
             dict(self.extra_args),
-            self._told,
+            self._report,
             torch.zeros_like(x),  # so that the sampler starts from x itself
             x,
             None,
@@ -101,6 +101,6 @@ class _HostStep:
         sigma = self.sigmas[0].expand(len(x_FCHW))
         return self.model_wrap(x_FCHW / self.signal, sigma, **self.extra_args)
 
-    def _told(self, _step: int, x0: Tensor, x: Tensor, _steps: int) -> None:
+    def _report(self, _step: int, x0: Tensor, x: Tensor, _steps: int) -> None:
         if self.callback is not None:
             self.callback(self.number, x0, x, self.count)

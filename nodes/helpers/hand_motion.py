@@ -31,7 +31,7 @@ _WIDTH, _HEIGHT = 768, 1024  # of the canvas where no portrait gives one
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MotionRequest:
     """What the user asks of the motion.
 
     amplitudes: left, right, as factors of the training data's; picture: a native CLIP_VISION_OUTPUT or None;
@@ -46,7 +46,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedHands:
     """A track, and what the user should know of how it came about."""
 
     track: HandTrack
@@ -54,8 +54,8 @@ class Made:
 
 
 def gestures(
-    audio: AudioTrack, portrait: list[dict[str, Any]] | None, wanted: Wanted, *, model: Path
-) -> Made:
+    audio: AudioTrack, portrait: list[dict[str, Any]] | None, wanted: MotionRequest, *, model: Path
+) -> GeneratedHands:
     """Make hands for a voice.
 
     Raises:   ConfigError: features or a style that the model was not trained with
@@ -82,10 +82,10 @@ def gestures(
     track = HandTrack(pose, fps=rate, source=parameters.source, parameters=parameters)
     if rate != audio.fps:
         track = with_length(at_fps(track, audio.fps), len(audio.features_FD))
-    return Made(track, notices)
+    return GeneratedHands(track, notices)
 
 
-def _motion(network: Any, audio: AudioTrack, *, person: Pose | None, wanted: Wanted) -> HandParameters:
+def _motion(network: Any, audio: AudioTrack, *, person: Pose | None, wanted: MotionRequest) -> HandParameters:
     from ...cyberhost_core.gesture.sampling import generate_motion
 
     audio_FD = _at_rate(audio, float(network.fps))

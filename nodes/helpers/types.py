@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...cyberhost_core.conditioners.sound import Heard
+from ...cyberhost_core.conditioners.sound import SoundFeatures
 from ...cyberhost_core.conditioners.values import Encoded, Face
 from ...cyberhost_core.hands.track import HandTrack
 from ...cyberhost_core.systems.spec import SystemSpec
@@ -49,9 +49,9 @@ class AudioTrack:
     hearing: str
 
     @property
-    def heard(self) -> Heard:
+    def heard(self) -> SoundFeatures:
         """The features as the core's conditioner takes them."""
-        return Heard(features_FD=self.features_FD, hearing=self.hearing)
+        return SoundFeatures(features_FD=self.features_FD, hearing=self.hearing)
 
 
 @dataclass(frozen=True, eq=False)
