@@ -92,7 +92,7 @@ class _Reader(Reader):
     def join(
         self, conditions: Conditions, *, reference: Encoded, drive: Drive, missing: Missing
     ) -> Conditions:
-        windows_NWD, rows = drive["audio"].flatten(0, 1), having(missing, SOUND)
+        windows_NWD, rows = drive.rows(drive["audio"]), having(missing, SOUND)
         silence = self.project.silent(windows_NWD) if not all(rows) else torch.empty(0)
         tokens = self.project(windows_NWD) if any(rows) else silence
         return replace(conditions, audio_NWD=choose(rows, tokens, silence))

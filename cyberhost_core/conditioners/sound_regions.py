@@ -38,18 +38,18 @@ class SoundRegions(Conditioner):
         return {f"masks:{stage}": level[None] for stage, level in enumerate(levels)}
 
     def of_track(self, told: Given, size: TrackSize) -> dict[str, Any]:
-        weights = told.get(REGION_WEIGHTS, (1.0,) * len(self.regions))
-        return {"region_weights": torch.tensor([weights])}
+        """Take one weight per region; where none are told, every region listens in full."""
+        return {"region_weights": torch.tensor([told[REGION_WEIGHTS]])} if REGION_WEIGHTS in told else {}
 
     def shapes(self, size: InputSize) -> InputShapes:
         sizes = _sizes(size.unet, size.height, size.width)
         masks = {
             f"masks:{stage}": (len(self.regions), high * wide) for stage, (high, wide) in enumerate(sizes)
         }
-        return InputShapes(portrait=masks, drive={"region_weights": (1, len(self.regions))})
+        return InputShapes(portrait=masks)  # weights are read as numbers, which fake tensors do not have
 
     def build(self, parts: nn.Module, place: Place) -> Reader:
-        return _Reader()
+        return _Reader(self)
 
 
 def _sizes(unet: UNetConfig, height: int, width: int) -> list[tuple[int, int]]:
@@ -59,15 +59,18 @@ def _sizes(unet: UNetConfig, height: int, width: int) -> list[tuple[int, int]]:
 
 
 class _Reader(Reader):
+    def __init__(self, config: SoundRegions) -> None:
+        self.in_full = (1.0,) * len(config.regions)
+
     def read(self, portrait: Inputs, so_far: Encoded) -> Inputs:
         return {name: value for name, value in portrait.items() if name.startswith("masks:")}
 
     def join(
         self, conditions: Conditions, *, reference: Encoded, drive: Drive, missing: Missing
     ) -> Conditions:
-        masks = reference.under("masks")
+        masks, told = reference.under("masks"), drive.values.get("region_weights")
         return replace(
             conditions,
             masks={int(stage): drive.rows(mask_BRS[:, None]) for stage, mask_BRS in masks.items()},
-            region_weights=tuple(drive.values["region_weights"][0, 0].tolist()),
+            region_weights=self.in_full if told is None else tuple(told[0, 0].tolist()),
         )

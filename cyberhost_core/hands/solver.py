@@ -47,7 +47,7 @@ class Attempts:
 
 
 def together(parts: list[Attempts]) -> Attempts:
-    """Put tries one after another."""
+    """Put attempts one after another."""
     return Attempts(
         *(np.concatenate(arrays) for arrays in zip(*(_arrays(part) for part in parts), strict=True))
     )

@@ -6,6 +6,7 @@ clips           spec -> everything that drives some clips, random
 """
 
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,23 @@ from cyberhost_core.backbone.transformer import (
     SpatialTransformerConfig,
 )
 from cyberhost_core.backbone.unet import UNetConfig
+from cyberhost_core.conditioners.conditioner import InputSize
+from cyberhost_core.conditioners.drawn_maps import DrawnMaps
+from cyberhost_core.conditioners.hand_clarity import HandClarity
+from cyberhost_core.conditioners.motion_frames import MotionFrames
+from cyberhost_core.conditioners.reference_features import ReferenceFeatures
+from cyberhost_core.conditioners.region_identity import RegionIdentity
+from cyberhost_core.conditioners.sound import Sound
+from cyberhost_core.conditioners.values import NOTHING, REFERENCE, SOUND, Drive, Encoded
 from cyberhost_core.data.store import PreparedVideo, PreparedVideos, StoreIndex, write_index, write_video
 from cyberhost_core.diffusion.schedule import ScheduleSpec
 from cyberhost_core.hands.parameters import HandParameters
-from cyberhost_core.systems.encoders import Drive, Motion, Reference
 from cyberhost_core.systems.model import SystemModel
-from cyberhost_core.systems.spec import AudioSpec, IdentitySpec, LongVideoSpec, SystemSpec
+from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 from cyberhost_core.types import PACKED_POINTS, Pose
+
+# Inputs that are normal; all others lie in 0..1.
+UNBOUNDED = {"latents", "noised", "past", "audio", "face_vector", "image_vector"}
 
 
 @pytest.fixture
@@ -65,11 +76,17 @@ def small_spec() -> SystemSpec:
             layers=(transformer, *regions, motion),
             plain_layers=(motion,),
         ),
-        movement_encoder=maps,
-        pose_encoder=maps,
-        audio=AudioSpec(feature_dim=6, token_dim=10),
-        identity=IdentitySpec(
-            token_dim=12, face_tokens=2, hand_encoder=MapEncoderConfig(patch=8, widths=(8, 8, 8), depth=2)
+        conditioners=(
+            ReferenceFeatures(skeleton=maps),
+            MotionFrames(),
+            RegionIdentity(
+                token_dim=12,
+                face_tokens=2,
+                hand_encoder=MapEncoderConfig(patch=8, widths=(8, 8, 8), depth=2),
+            ),
+            DrawnMaps(encoder=maps),
+            Sound(feature_dim=6, token_dim=10),
+            HandClarity(),
         ),
         schedule=ScheduleSpec(
             prediction="v_prediction", beta_schedule="squaredcos_cap_v2", zero_snr=True, steps=2
@@ -115,14 +132,20 @@ class Clips:
     frames: int
     latents: Tensor
     timestep: Tensor
-    reference: dict[str, Tensor]
-    audio: Tensor
-    maps: Tensor
-    clarity: Tensor
-    motion_latents: Tensor
+    portrait: dict[str, Tensor]
+    drive: dict[str, Tensor]
+    past: Tensor
 
-    def read(self, clips: slice = slice(None)) -> Reference:
-        return self.model.encode_reference(**{name: value[clips] for name, value in self.reference.items()})
+    def read(self, clips: slice = slice(None)) -> Encoded:
+        return self.model.read({name: value[clips] for name, value in self.portrait.items()})
+
+    def driven(self, clips: slice = slice(None), *, motion: Encoded = NOTHING) -> Drive:
+        return Drive(
+            frames=self.frames,
+            clips=len(self.latents[clips]),
+            values={name: value[clips] for name, value in self.drive.items()},
+            motion=motion,
+        )
 
     def conditions(
         self,
@@ -132,14 +155,16 @@ class Clips:
         motion: bool = False,
         silent: bool = False,
     ) -> Conditions:
-        audio, reference = self.audio[clips], self.read(clips)
-        drive = Drive(
-            audio_BFWD=torch.zeros_like(audio) if silent else audio,
-            maps_BFCYX=self.maps[clips],
-            clarity_BF4=self.clarity[clips],
-            motion=self.model.encode_motion(self.motion_latents[clips], reference) if motion else Motion(),
-        )
-        return self.model.conditions(reference, drive, reference_rows=having or (True,) * len(audio))
+        """Join what drives the clips; having: which of them have their reference; silent: none is heard."""
+        reference = self.read(clips)
+        past = self.model.follow(self.past[clips], reference) if motion else NOTHING
+        drive = self.driven(clips, motion=past)
+        without_sound = frozenset({SOUND}) if silent else frozenset()
+        missing = [
+            without_sound if has else without_sound | {REFERENCE}
+            for has in having or (True,) * drive.clips
+        ]
+        return self.model.conditions(reference, drive, missing=missing)
 
     def predict(self, conditions: Conditions, clips: slice = slice(None)) -> Tensor:
         return self.model.denoiser(self.latents[clips].flatten(0, 1), self.timestep[clips], conditions)
@@ -148,32 +173,33 @@ class Clips:
 @pytest.fixture
 def clips() -> Callable[..., Clips]:
     def clips(model: SystemModel, *, count: int = 2, frames: int = 3, seed: int = 1) -> Clips:
-        generator = torch.Generator().manual_seed(seed)
         spec = model.spec
-        channels, high, wide = spec.unet.latent_channels, spec.height // 8, spec.width // 8
-        window, feature_dim = (spec.audio.window, spec.audio.feature_dim) if spec.audio else (1, 1)
+        latents = (spec.unet.latent_channels, spec.height // 8, spec.width // 8)
 
-        def normal(*shape: int) -> Tensor:
-            return torch.randn(shape, generator=generator)
+        def drawn(name: str, *shape: int) -> Tensor:
+            """Draw by name, so that two systems are told the same wherever both ask for it."""
+            generator = torch.Generator().manual_seed(seed + zlib.crc32(name.encode()))
+            draw = torch.randn if name in UNBOUNDED else torch.rand
+            return draw(count, *shape, generator=generator)
 
-        def uniform(*shape: int) -> Tensor:
-            return torch.rand(shape, generator=generator)
-
+        size = InputSize(unet=spec.unet, frames=frames, height=spec.height, width=spec.width)
+        portrait, drive = {"latents": drawn("latents", *latents)}, {}
+        for conditioner in spec.conditioners:
+            shapes = conditioner.shapes(size)
+            portrait |= {name: drawn(name, *shape) for name, shape in shapes.portrait.items()}
+            drive |= {name: drawn(name, *shape) for name, shape in shapes.drive.items()}
+        if "face_vector" in portrait:
+            portrait["face_vector"] = nn.functional.normalize(portrait["face_vector"])
+        if "maps" in drive:
+            drive["maps"] = drive["maps"][:, :1]  # one that stands still
         return Clips(
             model=model,
             frames=frames,
-            latents=normal(count, frames, channels, high, wide),
-            timestep=uniform(count) * 999,
-            reference={
-                "latents_BCHW": normal(count, channels, high, wide),
-                "skeleton_BCYX": uniform(count, 3, spec.height, spec.width),
-                "hand_crops_BHCYX": uniform(count, 2, 3, 128, 128),
-                "face_vector_BD": nn.functional.normalize(normal(count, 512)),
-            },
-            audio=normal(count, frames, window, feature_dim),
-            maps=uniform(count, 1, 3, spec.height, spec.width),
-            clarity=uniform(count, frames, 4),
-            motion_latents=normal(count, 4, channels, high, wide),
+            latents=drawn("noised", frames, *latents),
+            timestep=drawn("timestep") * 999,
+            portrait=portrait,
+            drive=drive,
+            past=drawn("past", spec.past_frames, *latents),
         )
 
     return clips
@@ -203,7 +229,7 @@ def make_video() -> Callable[..., PreparedVideo]:
     def make_video(spec: SystemSpec, *, frames: int = 24, seed: int = 0) -> PreparedVideo:
         rng = np.random.default_rng(seed)
         size = (spec.unet.latent_channels, spec.height // 8, spec.width // 8)
-        feature_dim = spec.audio.feature_dim if spec.audio else 1
+        (feature_dim,) = [sound.feature_dim for sound in spec.listed(Sound)] or [1]
         points = rng.uniform(0.1, 0.9, (frames, PACKED_POINTS, 3)) * (spec.width, spec.height, 1)
         points[..., 2] = 1
         return PreparedVideo(

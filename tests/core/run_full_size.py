@@ -30,7 +30,7 @@ def run() -> dict[str, object]:
     began = time.perf_counter()
     reference = inputs.reference(model)
     drive = inputs.drive(inputs.motion(model, reference))
-    conditions = model.pass_conditions(reference, drive, name="full")
+    conditions = model.conditions(reference, drive)
     read = seconds_since(began)
     began = time.perf_counter()
     predicted = model.denoiser(inputs.latents(size.frames), torch.tensor([500.0]), conditions)

@@ -88,7 +88,7 @@ def test_without_a_reference_neither_picture_nor_identity_reach_the_output(
 ) -> None:
     told = clips(build(small_spec))
     before = told.predict(told.conditions(having=(False, True))).unflatten(0, (2, -1))
-    told.reference = {name: value.flip(-1) for name, value in told.reference.items()}
+    told.portrait = {name: value.flip(-1) for name, value in told.portrait.items()}
     after = told.predict(told.conditions(having=(False, True))).unflatten(0, (2, -1))
     assert torch.equal(before[0], after[0])
     assert not torch.allclose(before[1], after[1], atol=1e-3)
@@ -141,30 +141,40 @@ def test_each_frame_hears_its_own_sound(small_spec: SystemSpec, build: Callable,
     spec = small_spec.derive(unet=small_spec.unet.without("motion_module"))
     told = clips(build(spec), count=1)
     before = told.predict(told.conditions())
-    told.audio[0, 1] += 1
+    told.drive["audio"][0, 1] += 1
     after = told.predict(told.conditions())
     assert torch.equal(before[0], after[0])
     assert torch.equal(before[2], after[2])
     assert not torch.allclose(before[1], after[1], atol=1e-3)
 
 
-@pytest.mark.parametrize("condition", ["maps", "clarity", "audio", "motion_latents", "timestep"])
+@pytest.mark.parametrize("condition", ["maps", "clarity", "audio"])
 def test_every_condition_reaches_the_output(
     condition: str, small_spec: SystemSpec, build: Callable, clips: Callable
 ) -> None:
     told = clips(build(small_spec))
     before = told.predict(told.conditions(motion=True))
-    setattr(told, condition, getattr(told, condition) * 0.5)
+    told.drive[condition] = told.drive[condition] * 0.5
     assert not torch.allclose(told.predict(told.conditions(motion=True)), before, atol=1e-4)
 
 
-@pytest.mark.parametrize("part", ["latents_BCHW", "skeleton_BCYX", "hand_crops_BHCYX", "face_vector_BD"])
+@pytest.mark.parametrize("name", ["past", "timestep"])
+def test_the_frames_before_and_the_timestep_reach_the_output(
+    name: str, small_spec: SystemSpec, build: Callable, clips: Callable
+) -> None:
+    told = clips(build(small_spec))
+    before = told.predict(told.conditions(motion=True))
+    setattr(told, name, getattr(told, name) * 0.5)
+    assert not torch.allclose(told.predict(told.conditions(motion=True)), before, atol=1e-4)
+
+
+@pytest.mark.parametrize("part", ["latents", "skeleton", "hand_crops", "face_vector"])
 def test_every_part_of_the_reference_reaches_the_output(
     part: str, small_spec: SystemSpec, build: Callable, clips: Callable
 ) -> None:
     told = clips(build(small_spec))
     before = told.predict(told.conditions())
-    told.reference[part] = told.reference[part] * 0.5
+    told.portrait[part] = told.portrait[part] * 0.5
     assert not torch.allclose(told.predict(told.conditions()), before, atol=1e-4)
 
 
@@ -176,9 +186,11 @@ def test_frames_are_independent_of_each_other_without_motion_modules(
     together = told.predict(told.conditions())
     frames: list[Tensor] = []
     for frame in range(told.frames):
-        alone = clips(told.model, count=1)
+        alone = clips(told.model, count=1, frames=1)
         alone.latents = told.latents[:, frame : frame + 1]
-        alone.audio, alone.clarity = told.audio[:, frame : frame + 1], told.clarity[:, frame : frame + 1]
+        alone.drive = told.drive | {
+            name: told.drive[name][:, frame : frame + 1] for name in ("audio", "clarity")
+        }
         frames.append(alone.predict(alone.conditions()))
     torch.testing.assert_close(together, torch.cat(frames), atol=1e-4, rtol=1e-4)
 

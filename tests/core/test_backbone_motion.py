@@ -93,7 +93,7 @@ def test_each_clip_of_a_batch_has_its_own_motion_frames(
 ) -> None:
     told = clips(build(small_spec))
     before = told.predict(told.conditions(motion=True)).unflatten(0, (2, -1))
-    told.motion_latents[1] += 1
+    told.past[1] += 1
     after = told.predict(told.conditions(motion=True)).unflatten(0, (2, -1))
     assert torch.equal(before[0], after[0])
     assert not torch.allclose(before[1], after[1], atol=1e-3)

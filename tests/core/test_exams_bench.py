@@ -2,22 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+from cyberhost_core.conditioners.values import NOTHING
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.exams.puppets import takes
 from cyberhost_core.exams.puppets.bench import BenchConfig, evaluate_talker
 from cyberhost_core.exams.puppets.takes import Truth, even_identities
 from cyberhost_core.pipeline.generate import GenerateOptions, Progress
+from cyberhost_core.pipeline.portrait import Portrait
 from cyberhost_core.puppets.split import HELD_OUT_IDENTITIES
 from cyberhost_core.reports.tables import BenchReport
+from cyberhost_core.sampling.track import Track
 from cyberhost_core.systems.cyberhost import tiny
-from cyberhost_core.systems.track import Track
 from cyberhost_core.types import Pose
 
 CONFIG = BenchConfig(
@@ -56,6 +56,7 @@ class World:
         patch.setattr(takes, "reference_portrait", reference_portrait)
 
     def detect(self, images_FYXC: np.ndarray, **_padding: float) -> Pose:
+        images_FYXC = images_FYXC.reshape(-1, *images_FYXC.shape[-3:])  # one picture, or several
         points = [self._points[image.tobytes()] for image in images_FYXC]
         return Pose.from_packed(np.stack(points), height=128, width=96)
 
@@ -76,12 +77,15 @@ class PerfectTalker:
         self._truth = Truth(world, height=128, width=96)  # type: ignore[arg-type]
         self._utterance = ""
 
-    def reference(self, image_YXC: np.ndarray) -> tuple[Any, Pose]:
-        return image_YXC, self.pose_detector.detect(image_YXC[None])
+    def portrait(self, image_YXC: np.ndarray) -> Portrait:
+        return Portrait(picture_YXC=image_YXC, detector=self.pose_detector)  # type: ignore[arg-type]
+
+    def reference(self, portrait: Portrait) -> np.ndarray:
+        return portrait.picture_YXC
 
     def track(self, sound: Any, *_pose_and_options: Any) -> Track:
         self._utterance = sound.name
-        return Track(audio_FWD=torch.zeros(80, 1, 1), maps_FCYX=torch.zeros(1), clarity_4=torch.zeros(4))
+        return Track(frames=80, values={})
 
     def frames(
         self,
@@ -100,13 +104,8 @@ class PerfectTalker:
 
     def play(self, portrait: np.ndarray, seed: int, take: takes.Take) -> np.ndarray:
         utterances = {utterance.name: utterance for utterance in takes.bundled_utterances("held_out")}
-        pose = self.pose_detector.detect(portrait[None])
         actor = takes.Actor(
-            takes.random_identity(seed),
-            utterances[self._utterance],
-            portrait,
-            SimpleNamespace(),
-            pose,  # type: ignore[arg-type]
+            takes.random_identity(seed), utterances[self._utterance], self.portrait(portrait), NOTHING
         )
         return self._truth.shoot(actor, take).frames_FYXC
 

@@ -17,17 +17,17 @@ from cyberhost_core.checkpoints.autoencoders import Autoencoder, usual_autoencod
 from cyberhost_core.checkpoints.file import Checkpoint, save_checkpoint
 from cyberhost_core.checkpoints.peers import plan_peer
 from cyberhost_core.cli.main import OK, UNUSABLE, main
-from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.errors import ConfigError
+from cyberhost_core.guidance.dual import DualGuidance
 from cyberhost_core.profiling.fake_tensors import fake_tensors
 from cyberhost_core.profiling.live_bytes import LiveBytes
 from cyberhost_core.profiling.memory_plan import MemoryPlan, plan_memory
 from cyberhost_core.profiling.random_inputs import RandomInputs, Size
+from cyberhost_core.sampling.network import GuidedNetwork, Moment
 from cyberhost_core.systems.cyberhost import paper, tiny, without_face_ram, without_hand_ram
 from cyberhost_core.systems.model import SystemModel, count_parameters
 from cyberhost_core.systems.public import PEERS, PeerConfig
 from cyberhost_core.systems.published import published
-from cyberhost_core.systems.sampling import guided_conditions, guided_prediction
 from cyberhost_core.systems.spec import SystemSpec
 
 from .weight_files import peer_shapes, random_weights, shrunk, write_sparse
@@ -157,18 +157,19 @@ def test_the_plan_is_what_a_real_segment_takes(spec: SystemSpec) -> None:
 
     (reference, drive), reading = peak_of(read)
     assert reading == pytest.approx(planned["reading_peak"], rel=0.03)
-    guidance = Guidance(reference_scale=spec.reference_scale, audio_scale=spec.audio_scale)
     x = inputs.latents(size.frames)
     held_before = planned["reading_kept"] + x.nbytes
 
     def steps_together() -> object:
-        conditions = guided_conditions(model, reference, drive, guidance=guidance)
+        network = GuidedNetwork(model, reference, drive, spec.guidance)
         for _ in range(2):
-            guided_prediction(model, x, torch.tensor(0), conditions, guidance=guidance)
-        return conditions
+            network(x, Moment(torch.tensor(0), 0, 1.0))
+        return network
 
     def steps_apart() -> object:
-        passes = [model.pass_conditions(reference, drive, name=name) for name in guidance.weights()]
+        passes = [
+            model.conditions(reference, drive, missing=(seen.without,)) for seen in spec.guidance.weights()
+        ]
 
         def predict_all() -> None:
             predicted = [model.denoiser(x, torch.zeros(1), conditions) for conditions in passes]
@@ -217,7 +218,7 @@ def test_passes_one_after_another_take_less_and_a_shorter_segment_too(plan: Memo
 
 
 def test_a_system_without_guidance_has_one_pass() -> None:
-    spec = SPEC.derive(reference_scale=1.0, audio_scale=1.0)
+    spec = SPEC.derive(guidance=DualGuidance(reference_scale=1.0, audio_scale=1.0))
     plan = plan_memory(spec, Size.of(spec), usual_autoencoder(spec), dtypes={"bf16": torch.bfloat16})
     assert "1 pass, sound and map encoded: peak" in plan.to_text()
     found = amounts(plan, "bf16")

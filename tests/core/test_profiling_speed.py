@@ -11,15 +11,16 @@ import torch
 
 from cyberhost_core.backbone.reference_net import ReferenceNet
 from cyberhost_core.backbone.unet import UNet
+from cyberhost_core.conditioners.values import NOTHING
 from cyberhost_core.profiling import speed_growth, timing
+from cyberhost_core.profiling.random_inputs import RandomInputs, Size
 from cyberhost_core.profiling.speed import SpeedReport, stage_rows
 from cyberhost_core.profiling.speed_growth import Growth, growth_rows
 from cyberhost_core.profiling.timing import SpeedRow, median_seconds
 from cyberhost_core.reports.machine import describe_machine
+from cyberhost_core.sampling.track import Track
 from cyberhost_core.systems.cyberhost import tiny, without_face_ram, without_hand_ram
-from cyberhost_core.systems.encoders import Reference
 from cyberhost_core.systems.model import SystemModel
-from cyberhost_core.systems.track import Track
 
 SMALL = without_face_ram(without_hand_ram(tiny()))
 SPEC = SMALL.derive(height=64, width=48, unet=SMALL.unet.derive(channels=(16, 16)))
@@ -66,24 +67,17 @@ def test_the_runs_that_are_timed_grow_in_frames_in_steps_and_in_picture(
 def test_the_sum_per_frame_is_that_of_its_stages() -> None:
     torch.manual_seed(0)
     model = SystemModel(SPEC).eval().requires_grad_(False)
-    with torch.inference_mode():
-        reference = model.encode_reference(
-            latents_BCHW=torch.zeros(1, 16, 8, 6), skeleton_BCYX=torch.zeros(1, 3, 64, 48),
-            hand_crops_BHCYX=torch.zeros(1, 2, 3, 128, 128), face_vector_BD=torch.zeros(1, 512),
-        )  # fmt: skip
-    track = Track(
-        audio_FWD=torch.zeros(40, 5, SPEC.audio.feature_dim),
-        maps_FCYX=torch.zeros(1, 3, 64, 48),
-        clarity_4=torch.zeros(4),
+    inputs = RandomInputs(
+        spec=SPEC, size=Size.of(SPEC, frames=20), device=torch.device("cpu"), dtype=torch.float32
     )
-
-    def give_reference(_image: np.ndarray) -> tuple[Reference, Any]:
-        return reference, None
-
+    with torch.inference_mode():
+        reference = inputs.reference(model)
+    track = Track(frames=40, values={name: value[0] for name, value in inputs.drive(NOTHING).values.items()})
     talker = SimpleNamespace(
         spec=SPEC,
-        checkpoint=SimpleNamespace(model=model),
-        reference=give_reference,
+        model=model,
+        portrait=lambda _image: None,
+        reference=lambda _portrait: reference,
         track=lambda *_: track,
         decode=lambda latents: np.zeros((len(latents), 64, 48, 3), np.uint8),
     )

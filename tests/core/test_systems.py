@@ -9,12 +9,13 @@ import torch
 
 from cyberhost_core.backbone.region_attention import RegionAttentionConfig
 from cyberhost_core.backbone.unet import sites
+from cyberhost_core.conditioners.region_identity import RegionIdentity
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.systems import named
 from cyberhost_core.systems.cyberhost import ABLATIONS, SYSTEMS, ram_at, tiny
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.spec import SystemSpec
-from cyberhost_core.training.stage import image_stage_spec
+from cyberhost_core.training.first_stages import basic_modules
 
 RAM = r"denoiser\..*\.(face|hands)_attentions\.\d+\.attentions"
 # What table 1 and table 5 remove, as patterns of parameter names; every pattern must match something.
@@ -157,7 +158,7 @@ def test_deriving_checks_again(small_spec: SystemSpec) -> None:
 
 def test_the_image_stage_keeps_what_the_first_stage_trains(small_spec: SystemSpec) -> None:
     """Section 4.1: reference net, pose encoder and the basic modules of the denoiser."""
-    whole, image = shapes(small_spec), shapes(image_stage_spec(small_spec))
+    whole, image = shapes(small_spec), shapes(basic_modules(small_spec))
     gone = r"denoiser\..*(motion_modules|_attentions|norm_audio|attn_audio)\..*|" + "|".join(
         rf"{part}\..*"
         for part in ("clarity_embedding", "audio_projection", "hand_encoder", "face_projection")
@@ -172,4 +173,6 @@ def test_every_region_of_a_system_has_an_identity_encoder_of_its_width() -> None
     for system in SYSTEMS.values():
         spec = system()
         rams = [layer for layer in spec.unet.layers if isinstance(layer, RegionAttentionConfig)]
-        assert {ram.identity_dim for ram in rams} == {spec.identity.token_dim}
+        (identity,) = spec.listed(RegionIdentity)
+        assert {ram.region for ram in rams} == set(identity.regions)
+        assert {ram.identity_dim for ram in rams} == {identity.token_dim}

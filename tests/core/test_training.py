@@ -13,19 +13,22 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cyberhost_core.backbone.ops import TRAINING_OPS
+from cyberhost_core.conditioners.hand_clarity import HandClarity
 from cyberhost_core.data.store import PreparedVideos
 from cyberhost_core.errors import CheckpointError
 from cyberhost_core.systems.cyberhost import ram_at
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
-from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
+from cyberhost_core.training.batch import Batch
+from cyberhost_core.training.batches import BatchMaker, SamplingConfig
+from cyberhost_core.training.first_stages import basic_modules
 from cyberhost_core.training.loop import LoopConfig, learning_rate
 from cyberhost_core.training.runs import stage_trainer
-from cyberhost_core.training.stage import StageConfig, image_stage_spec
+from cyberhost_core.training.stage import StageConfig
 from cyberhost_core.training.trainer import Trainer, update_average
 
 FRAMES = 3
-NEVER_DROP = SamplingConfig(drop_reference=0, drop_audio=0, drop_motion=0)
+NEVER_DROP = SamplingConfig(drop=(), drop_past=0)
 STAGE = StageConfig(
     name="video", frames=FRAMES, steps=4, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no"
 )
@@ -86,8 +89,8 @@ def test_a_run_of_another_configuration_is_not_resumed(make_trainer: Callable) -
 
 def test_a_run_of_another_system_is_not_resumed(make_trainer: Callable, small_spec: SystemSpec) -> None:
     make_trainer().run(until=1)
-    other = make_trainer(spec=small_spec.derive(clarity=None))
-    with pytest.raises(CheckpointError, match=r"started with another system\.clarity; resume with the same"):
+    other = make_trainer(spec=small_spec.without(HandClarity))
+    with pytest.raises(CheckpointError, match=r"started with another system\.conditioners; resume with the same"):
         other.run()
 
 
@@ -218,7 +221,7 @@ def test_a_model_learns_one_clip_by_heart(
 def test_the_first_stage_hands_its_weights_to_the_second(
     make_trainer: Callable, small_spec: SystemSpec
 ) -> None:
-    spec = image_stage_spec(small_spec)
+    spec = basic_modules(small_spec)
     stage = STAGE.derive(name="image", frames=1, steps=2, sampling=SamplingConfig(clips=2))
     learned = make_trainer(stage, spec=spec).run().state_dict()
     second = SystemModel(small_spec)

@@ -8,12 +8,16 @@ import pytest
 import torch
 
 from cyberhost_core.systems.spec import SystemSpec
-from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
-from cyberhost_core.training.losses import LossConfig
-from cyberhost_core.training.stage import TrainingModule, image_stage_spec
+from cyberhost_core.training.batch import Batch
+from cyberhost_core.training.batches import BatchMaker, SamplingConfig
+from cyberhost_core.training.first_stages import basic_modules
+from cyberhost_core.training.losses.local_enhancement import LocalEnhancement
+from cyberhost_core.training.losses.region_masks import RegionMasks
+from cyberhost_core.training.stage import TrainingModule
 
 FRAMES = 3
-NEVER_DROP = SamplingConfig(drop_reference=0, drop_audio=0, drop_motion=0)
+NEVER_DROP = SamplingConfig(drop=(), drop_past=0)
+LOSSES = (LocalEnhancement(), RegionMasks())
 
 
 def losses_of(module: TrainingModule, batch: Batch) -> dict[str, float]:
@@ -24,8 +28,8 @@ def losses_of(module: TrainingModule, batch: Batch) -> dict[str, float]:
 def test_local_enhancement_acts_below_500_and_in_half_of_the_cases(
     small_spec: SystemSpec, build: Callable, make_store: Callable
 ) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
-    module = TrainingModule(build(small_spec), LossConfig())
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[0]
+    module = TrainingModule(build(small_spec), LOSSES)
 
     def losses(timestep: int, chance: float) -> dict[str, float]:
         told = replace(batch, timestep=torch.tensor([timestep]), chance=torch.tensor([chance]))
@@ -41,10 +45,10 @@ def test_local_enhancement_acts_below_500_and_in_half_of_the_cases(
 def test_mask_losses_carry_their_weights(
     small_spec: SystemSpec, build: Callable, make_store: Callable
 ) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[0]
     model = build(small_spec)
-    paper = losses_of(TrainingModule(model, LossConfig()), batch)
-    one = losses_of(TrainingModule(model, LossConfig(hands_mask_weight=1, face_mask_weight=1)), batch)
+    paper = losses_of(TrainingModule(model, LOSSES), batch)
+    one = losses_of(TrainingModule(model, (LocalEnhancement(), RegionMasks(hands_weight=1, face_weight=1))), batch)
     assert paper["hands_mask"] == pytest.approx(0.005 * one["hands_mask"])
     assert paper["face_mask"] == pytest.approx(0.001 * one["face_mask"])
 
@@ -52,18 +56,18 @@ def test_mask_losses_carry_their_weights(
 def test_a_system_without_rams_has_the_denoising_loss_alone(
     small_spec: SystemSpec, build: Callable, make_store: Callable
 ) -> None:
-    spec = image_stage_spec(small_spec)
-    batch = BatchMaker(make_store(small_spec), spec, NEVER_DROP, frames=1, seed=0)[0]
-    losses = losses_of(TrainingModule(build(spec), LossConfig()), batch)
+    spec = basic_modules(small_spec)
+    batch = BatchMaker(make_store(small_spec), spec, NEVER_DROP, frames=1, seed=0, losses=LOSSES)[0]
+    losses = losses_of(TrainingModule(build(spec), LOSSES), batch)
     assert {name for name, value in losses.items() if value} == {"denoising"}
 
 
 def test_every_parameter_learns_but_the_end_of_the_reference_net_that_nobody_reads(
     small_spec: SystemSpec, build: Callable, make_store: Callable, fill: Callable
 ) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0)[0]
-    module = TrainingModule(build(small_spec).requires_grad_(True).train(), LossConfig())
-    fill(module.heads)
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[0]
+    module = TrainingModule(build(small_spec).requires_grad_(True).train(), LOSSES)
+    fill(module.losses)
     told = replace(batch, timestep=torch.tensor([100]), chance=torch.tensor([0.1]))
     torch.stack(list(module(told).values())).sum().backward()
     idle = {name for name, value in module.named_parameters() if value.grad is None or not value.grad.any()}

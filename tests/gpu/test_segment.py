@@ -4,13 +4,12 @@ import pytest
 import torch
 
 from cyberhost_core.checkpoints.autoencoders import usual_autoencoder
-from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.profiling.memory_plan import plan_memory
 from cyberhost_core.profiling.random_inputs import RandomInputs, Size
 from cyberhost_core.profiling.random_model import random_model
 from cyberhost_core.profiling.segment_speed import SegmentConfig, measure_segment
+from cyberhost_core.sampling.network import GuidedNetwork, Moment
 from cyberhost_core.systems.cyberhost import paper
-from cyberhost_core.systems.sampling import guided_conditions, guided_prediction
 
 pytestmark = [
     pytest.mark.gpu,
@@ -38,13 +37,12 @@ def test_a_step_takes_what_the_plan_says() -> None:
     model = random_model(SPEC, dtype=torch.bfloat16, device=torch.device("cuda"))
     weights = torch.cuda.memory_allocated()
     inputs = RandomInputs(spec=SPEC, size=SIZE, device=torch.device("cuda"), dtype=torch.bfloat16)
-    guidance = Guidance(reference_scale=SPEC.reference_scale, audio_scale=SPEC.audio_scale)
     reference = inputs.reference(model)
     drive = inputs.drive(inputs.motion(model, reference))
-    conditions = guided_conditions(model, reference, drive, guidance=guidance)
-    x, timestep = inputs.latents(SIZE.frames), torch.tensor(0, device="cuda")
+    network = GuidedNetwork(model, reference, drive, SPEC.guidance)
+    x, moment = inputs.latents(SIZE.frames), Moment(torch.tensor(0, device="cuda"), 0, 1.0)
     torch.cuda.reset_peak_memory_stats()
     for _ in range(2):
-        guided_prediction(model, x, timestep, conditions, guidance=guidance)
+        network(x, moment)
     taken = torch.cuda.max_memory_allocated() - weights
     assert taken == pytest.approx(planned, rel=0.25)

@@ -11,11 +11,15 @@ from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.backbone.latents_bank import BankConfig, LatentsBank
 from cyberhost_core.backbone.map_encoder import MapEncoder
 from cyberhost_core.backbone.region_attention import RegionAttentionConfig
+from cyberhost_core.conditioners.motion_frames import MotionFrames
+from cyberhost_core.conditioners.sound import Sound
 from cyberhost_core.controls.movement_map import GROWTH_RANGE
 from cyberhost_core.controls.regions import FACE_CROP_PX, HAND_CROP_PX
+from cyberhost_core.guidance.dual import DualGuidance
 from cyberhost_core.systems.cyberhost import paper, talking_head
 from cyberhost_core.systems.model import SystemModel, count_parameters, on_meta, parameter_table
-from cyberhost_core.training.losses import HeatmapHeads, LossConfig
+from cyberhost_core.training.losses.local_enhancement import HeatmapHeads, LocalEnhancement
+from cyberhost_core.training.losses.region_masks import RegionMasks
 from cyberhost_core.training.stage import StageConfig
 
 SD15_PARAMETERS = 859_520_964
@@ -33,8 +37,7 @@ def paper_model() -> SystemModel:
 
 
 def test_an_audio_feature_is_fourteen_hidden_states_of_768_in_a_window_of_five() -> None:
-    audio = paper().audio
-    assert audio is not None
+    (audio,) = paper().listed(Sound)
     layers, embedding, last_again, width = 12, 1, 1, 768
     assert audio.feature_dim == (layers + embedding + last_again) * width == 10752
     assert audio.window == 5
@@ -56,23 +59,24 @@ def test_a_unified_bank_has_about_55_times_the_parameters() -> None:
 
 
 def test_losses_are_weighted_as_printed() -> None:
-    loss = LossConfig()
-    assert (loss.hands_mask_weight, loss.face_mask_weight) == (0.005, 0.001)
-    assert (loss.alpha, loss.enhance_probability, loss.enhance_below) == (1, 0.5, 500)
+    masks, enhancement = RegionMasks(), LocalEnhancement()
+    assert (masks.hands_weight, masks.face_weight) == (0.005, 0.001)
+    assert (enhancement.alpha, enhancement.probability, enhancement.below) == (1, 0.5, 500)
+    assert StageConfig(name="video", steps=1).losses == (enhancement, masks)
 
 
 def test_a_clip_is_twelve_frames_after_four_motion_frames() -> None:
-    long, stage = paper().long_video, StageConfig(name="video", steps=1)
-    assert (long.frames, long.motion_frames, stage.frames) == (12, 4, 12)
-    positions = [layer.first_position for layer in paper().unet.layers if layer.kind == "motion_module"]
-    assert positions == [long.motion_frames], "motion frames stand right before the clip on the time axis"
+    spec, stage = paper(), StageConfig(name="video", steps=1)
+    assert [motion.frames for motion in spec.listed(MotionFrames)] == [spec.past_frames] == [4]
+    assert (spec.long_video.frames, stage.frames) == (12, 12)
+    positions = [layer.first_position for layer in spec.unet.layers if layer.kind == "motion_module"]
+    assert positions == [spec.past_frames], "motion frames stand right before the clip on the time axis"
 
 
 def test_training_and_guidance_use_the_printed_values() -> None:
     spec = paper()
     assert StageConfig(name="video", steps=1).learning_rate == 1e-5
-    assert (spec.reference_scale, spec.audio_scale) == (2.5, 4.5)
-    assert (Guidance().reference_scale, Guidance().audio_scale) == (2.5, 4.5)
+    assert spec.guidance == DualGuidance(reference_scale=2.5, audio_scale=4.5) == DualGuidance()
     assert spec.schedule.prediction == "epsilon"
 
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from cyberhost_core.diffusion.guidance import Guidance, combine
 
 from cyberhost_core.diffusion.schedule import NoiseSchedule, ScheduleSpec
+from cyberhost_core.guidance.dual import DualGuidance
 
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
 
@@ -17,8 +17,8 @@ def test_dual_guidance_goes_from_null_to_reference_to_sound(
     reference_scale: float, audio_scale: float
 ) -> None:
     e = dict(zip(("null", "reference", "full"), np.random.default_rng(8).normal(size=(3, 4)), strict=True))
-    weights = Guidance(reference_scale=reference_scale, audio_scale=audio_scale).weights()
-    guided = combine([torch.from_numpy(e[name]) for name in weights], list(weights.values()))
+    guidance = DualGuidance(reference_scale=reference_scale, audio_scale=audio_scale)
+    guided = guidance.combine({seen: torch.from_numpy(e[seen.name]) for seen in guidance.weights()}, 1.0)
     for i in range(4):
         expected = (
             e["null"][i]

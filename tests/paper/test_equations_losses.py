@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from cyberhost_core.training.losses import LossConfig, choose_enhanced, local_enhancement_loss, mask_loss
+from cyberhost_core.training.losses.local_enhancement import (
+    LocalEnhancement,
+    choose_enhanced,
+    local_enhancement_loss,
+)
+from cyberhost_core.training.losses.region_masks import mask_loss
 
 
 def test_equation_6_reweights_the_error_and_adds_the_mean_heatmap_error() -> None:
@@ -31,7 +36,7 @@ def test_equation_6_reweights_the_error_and_adds_the_mean_heatmap_error() -> Non
         heatmaps={path: torch.from_numpy(value) for path, value in heatmaps.items()},
         heatmap_gt={size: torch.from_numpy(value).float() for size, value in truth.items()},
         enhanced_N=torch.tensor(enhanced),
-        config=LossConfig(),
+        config=LocalEnhancement(),
     )
     assert float(denoising) == pytest.approx(np.mean(squared), rel=1e-5)
     assert float(heatmap) == pytest.approx(np.mean([np.mean(terms["a"]), np.mean(terms["b"])]), rel=1e-5)
@@ -40,11 +45,11 @@ def test_equation_6_reweights_the_error_and_adds_the_mean_heatmap_error() -> Non
 def test_local_enhancement_takes_half_of_the_clips_below_timestep_500_and_none_above() -> None:
     generator = torch.Generator().manual_seed(6)
     timestep = torch.randint(1000, (20_000,), generator=generator)
-    chosen = choose_enhanced(timestep, torch.rand(20_000, generator=generator), config=LossConfig())
+    chosen = choose_enhanced(timestep, torch.rand(20_000, generator=generator), config=LocalEnhancement())
     assert not chosen[timestep >= 500].any()
     assert float(chosen[timestep < 500].float().mean()) == pytest.approx(0.5, abs=0.02)
     single = torch.full((20_000,), 17)
-    each = choose_enhanced(single, torch.rand(20_000, generator=generator), config=LossConfig())
+    each = choose_enhanced(single, torch.rand(20_000, generator=generator), config=LocalEnhancement())
     assert float(each.float().mean()) == pytest.approx(0.5, abs=0.02), (
         "one timestep is not always or never chosen"
     )
