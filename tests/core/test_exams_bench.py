@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cyberhost_core.systems.track import Track
 
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.exams.puppets import takes
@@ -17,7 +18,6 @@ from cyberhost_core.pipeline.generate import GenerateOptions, Progress
 from cyberhost_core.puppets.split import HELD_OUT_IDENTITIES
 from cyberhost_core.reports.tables import BenchReport
 from cyberhost_core.systems.cyberhost import tiny
-from cyberhost_core.systems.track import Track
 from cyberhost_core.types import Pose
 
 CONFIG = BenchConfig(

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import pytest
 import torch
+from cyberhost_core.diffusion.guidance import Guidance
+from cyberhost_core.systems.sampling import guided_conditions, guided_prediction
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as nnf
@@ -17,7 +19,6 @@ from cyberhost_core.checkpoints.autoencoders import Autoencoder, usual_autoencod
 from cyberhost_core.checkpoints.file import Checkpoint, save_checkpoint
 from cyberhost_core.checkpoints.peers import plan_peer
 from cyberhost_core.cli.main import OK, UNUSABLE, main
-from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.profiling.fake_tensors import fake_tensors
 from cyberhost_core.profiling.live_bytes import LiveBytes
@@ -27,7 +28,6 @@ from cyberhost_core.systems.cyberhost import paper, tiny, without_face_ram, with
 from cyberhost_core.systems.model import SystemModel, count_parameters
 from cyberhost_core.systems.public import PEERS, PeerConfig
 from cyberhost_core.systems.published import published
-from cyberhost_core.systems.sampling import guided_conditions, guided_prediction
 from cyberhost_core.systems.spec import SystemSpec
 
 from .weight_files import peer_shapes, random_weights, shrunk, write_sparse

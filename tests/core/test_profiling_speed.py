@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cyberhost_core.systems.track import Track
 
 from cyberhost_core.backbone.reference_net import ReferenceNet
 from cyberhost_core.backbone.unet import UNet
@@ -19,7 +20,6 @@ from cyberhost_core.reports.machine import describe_machine
 from cyberhost_core.systems.cyberhost import tiny, without_face_ram, without_hand_ram
 from cyberhost_core.systems.encoders import Reference
 from cyberhost_core.systems.model import SystemModel
-from cyberhost_core.systems.track import Track
 
 SMALL = without_face_ram(without_hand_ram(tiny()))
 SPEC = SMALL.derive(height=64, width=48, unet=SMALL.unet.derive(channels=(16, 16)))

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 import torch
+from cyberhost_core.diffusion.guidance import Guidance
+from cyberhost_core.systems.long_video import sample_video
+from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
+from cyberhost_core.systems.track import Track
 
 from cyberhost_core.backbone.conditions import Conditions
-from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.diffusion.noise import FrameNoise
 from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
 from cyberhost_core.errors import Cancelled
 from cyberhost_core.systems.encoders import Drive, Reference
-from cyberhost_core.systems.long_video import sample_video
 from cyberhost_core.systems.model import SystemModel
-from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
-from cyberhost_core.systems.track import Track
 
 Film = Callable[..., torch.Tensor]
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")

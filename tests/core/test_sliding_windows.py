@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
-
 from cyberhost_core.diffusion.guidance import Guidance
+from cyberhost_core.systems.long_video import sample_video
+from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
+from cyberhost_core.systems.track import Track
+
 from cyberhost_core.diffusion.noise import FrameNoise
 from cyberhost_core.diffusion.schedule import make_scheduler
 from cyberhost_core.systems.encoders import Reference
-from cyberhost_core.systems.long_video import sample_video
 from cyberhost_core.systems.model import SystemModel
-from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
 from cyberhost_core.systems.spec import SlidingWindowsSpec, SystemSpec
-from cyberhost_core.systems.track import Track
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
 

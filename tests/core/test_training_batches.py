@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cyberhost_core.training.maps import DrawnMaps, MapConfig, choose_maps
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -13,7 +14,6 @@ from cyberhost_core.controls.audio_windows import windows
 from cyberhost_core.data.store import PreparedVideos, StoreError, write_video
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
-from cyberhost_core.training.maps import DrawnMaps, MapConfig, choose_maps
 from cyberhost_core.training.stage import image_stage_spec
 
 FRAMES = 5

@@ -1,11 +1,11 @@
 """What a system asks for follows from what it is made of; what lacks is named, what is in vain is told."""
 
 import pytest
+from cyberhost_core.systems.wants import require_wanted, wants
 
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.systems.cyberhost import paper, talking_head, without_face_ram, without_hand_ram
 from cyberhost_core.systems.spec import ImageTokensSpec, SystemSpec
-from cyberhost_core.systems.wants import require_wanted, wants
 
 
 def animate_anyone_like() -> SystemSpec:
