@@ -27,18 +27,17 @@ def demo(
     The person is a drawn puppet and the voice is synthetic: the bundled weights are small enough to run
     anywhere, and know puppets only. Writes demo.mp4, and demo.png with frames of it on one page.
 
-    \\b
+    \b
     Examples:
       cyberhost demo
       cyberhost demo --out /tmp/demo --seed 3
     """
     portrait, voice = bundled.portraits()[0], bundled.speech()[0]
     inputs = read_inputs(portrait, voice, out=out / "demo.mp4")
+    assert inputs.sound is not None, "a voice was named"
     typer.echo(f"portrait  {portrait.name} (a drawn puppet: the bundled weights know puppets only)")
     typer.echo(f"voice     {voice.name}, {inputs.sound.seconds:.1f} s")
-    from ..pipeline.generate import (
-        GenerateOptions,  # here and not above: torch takes seconds, and --help should not
-    )
+    from ..pipeline.options import GenerateOptions  # here and not above: torch takes seconds
 
     report = animate(inputs, options=GenerateOptions(seed=seed, scale=SCALE), quiet=quiet)
     sheet_path = _write_sheet(report.path)

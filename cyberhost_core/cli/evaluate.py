@@ -7,7 +7,6 @@ segment    one segment of any system at full size, on any device
 """
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from .systems import (
     DecodedOption,
     FramesOption,
     HeightOption,
+    Precision,
     WidthOption,
     chosen_system,
 )
@@ -40,14 +40,6 @@ CheckpointOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
-
-
-class Precision(StrEnum):
-    """What a segment can be computed in."""
-
-    FP16 = "fp16"
-    BF16 = "bf16"
-    FP32 = "fp32"
 
 
 @evaluate.command()
@@ -127,7 +119,7 @@ def segment(
         typer.Option(help="fp16, bf16 or fp32; may be repeated. [default: fp16, bf16]"),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [default: cuda if there is one, else cpu]")
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [default: the best there is]")
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Denoising steps. [default: the system's own]")
@@ -151,7 +143,7 @@ def segment(
       cyberhost evaluate segment --system cyberhost-tiny --dtype fp32 --device cpu --steps 2
     """
     chosen = chosen_system(system, checkpoint)
-    from ..profiling.device_clock import usable_device  # here and not above: torch takes seconds
+    from ..pipeline.devices import usable_device  # here and not above: torch takes seconds
     from ..profiling.random_inputs import Size
     from ..profiling.segment_speed import DTYPES, SegmentConfig, measure_segment
 

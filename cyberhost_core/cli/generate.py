@@ -1,7 +1,8 @@
-"""`cyberhost generate`: a portrait and a voice become a video."""
+"""`cyberhost generate`: a portrait, and a voice, hands or a video, become a video, with any system."""
 
 import dataclasses
 import json
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,21 +10,22 @@ from typing import Annotated
 import typer
 
 from .running import animate, read_inputs, summary
+from .systems import Precision
 
 LARGEST_SCALE = 16
 
 
 class WhenShort(StrEnum):
-    """What to do where a hand track ends before the voice."""
+    """What to do where a hand track or a video ends before the voice."""
 
     HOLD = "hold last"
     LOOP = "loop"
     ERROR = "error"
 
 
-def _amplitudes(wanted: tuple[float, float] | None) -> tuple[float, float] | None:
-    if wanted is not None and not all(side >= 0 for side in wanted):
-        raise typer.BadParameter(f"{wanted[0]} {wanted[1]} are not both 0 or more.")
+def _not_negative(wanted: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    if wanted is not None and not all(math.isfinite(each) and each >= 0 for each in wanted):
+        raise typer.BadParameter(f"{' '.join(f'{each:g}' for each in wanted)} are not all 0 or more.")
     return wanted
 
 
@@ -33,90 +35,183 @@ def _fractions(box: tuple[float, float] | None) -> tuple[float, float] | None:
     return box
 
 
+def _sides(size: tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is not None and not all(side > 0 and side % 8 == 0 for side in size):
+        raise typer.BadParameter(f"{size[0]} {size[1]} are not both multiples of 8.")
+    return size
+
+
 def generate(
     image: Annotated[
         Path, typer.Argument(metavar="IMAGE", help="Portrait: png, jpg, webp; face and upper body in view.")
     ],
     audio: Annotated[
-        Path, typer.Argument(metavar="AUDIO", help="Voice: wav, mp3, flac, m4a, ogg, or a video with sound.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="AUDIO",
+            help="Voice: wav, mp3, flac, m4a, ogg, or a video with sound. [default: the sound of --video]",
+        ),
+    ] = None,
+    *,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Video to write (.mp4, .m4v, .mov); replaced if it is there.")
     ],
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            "--checkpoint", "-c", help="Weights file, or a bundled one: tiny or tiny-emo2. [default: tiny]"
+            "--checkpoint",
+            "-c",
+            help="Weights file of any system, or a bundled one: tiny or tiny-emo2. [default: tiny]",
         ),
-    ] = None,
-    pose_detector: Annotated[
-        Path | None,
-        typer.Option(help="Whole-body pose detector (ONNX). [default: the bundled puppet detector]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same video.")] = 0,
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Denoising steps. [default: the weights' own]")
     ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="ddim, dpmpp_2m, euler or unipc. [default: the weights' own]"),
+    ] = None,
     reference_scale: Annotated[
         float | None, typer.Option(min=0, help="Guidance towards the portrait. [default: the weights' own]")
     ] = None,
     audio_scale: Annotated[
-        float | None, typer.Option(min=0, help="Guidance towards the voice. [default: the weights' own]")
+        float | None,
+        typer.Option(
+            min=0, help="Guidance towards the voice, all but AnimateAnyone. [default: the weights' own]"
+        ),
     ] = None,
-    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames per second of the video.")] = 25.0,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=120,
+            help="Frames per second. [default: the weights' own; AnimateAnyone: that of --video]",
+        ),
+    ] = None,
+    size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(
+            metavar="WIDTH HEIGHT",
+            callback=_sides,
+            help="Pixels, multiples of 8; all but the bundled weights. [default: the weights' own]",
+        ),
+    ] = None,
+    scale: Annotated[
+        int, typer.Option(min=1, max=LARGEST_SCALE, help="Enlarge the written frames, whole steps.")
+    ] = 1,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [default: the best there is]")
+    ] = None,
+    dtype: Annotated[
+        Precision | None,
+        typer.Option(help="Precision. [default: fp32 on a CPU, else bf16, or fp16 where it has none]"),
+    ] = None,
+    hands: Annotated[
+        Path | None,
+        typer.Option(help="CyberHost, EMO2, EchoMimicV2: a hand track that drives the hands."),
+    ] = None,
+    video: Annotated[
+        Path | None,
+        typer.Option(
+            help="All but Hallo: a clip whose person drives, the whole body (CyberHost, AnimateAnyone) or "
+            "the hands (EMO2, EchoMimicV2)."
+        ),
+    ] = None,
+    when_short: Annotated[
+        WhenShort | None,
+        typer.Option(
+            help="Where --hands or --video ends before the voice; AnimateAnyone has no such. "
+            "[default: hold last]"
+        ),
+    ] = None,
     movement: Annotated[
         tuple[float, float] | None,
         typer.Option(
             metavar="WIDTH HEIGHT",
             callback=_fractions,
-            help="Box the body moves in, as parts of the picture, 0 to 1. [default: the weights' own]",
+            help="CyberHost: box the body moves in, as parts of the picture, 0 to 1. "
+            "[default: the weights' own]",
         ),
     ] = None,
-    hands: Annotated[
-        Path | None,
-        typer.Option(help="Hand track that drives instead of the voice, for weights driven by hands."),
+    hand_clarity: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="CyberHost: how clear hands are to be, 0 to 1. [default: high]"),
     ] = None,
-    when_short: Annotated[
-        WhenShort, typer.Option(help="What to do where the hand track ends before the voice.")
-    ] = WhenShort.HOLD,
+    gestures: Annotated[
+        Path | None,
+        typer.Option(help="EMO2: weights that make hands from the voice. [default: the bundled ones]"),
+    ] = None,
     amplitude: Annotated[
         tuple[float, float] | None,
         typer.Option(
             metavar="LEFT RIGHT",
-            callback=_amplitudes,
-            help="How far hands made from the voice go; 1 is usual. [default: as the voice asks]",
+            callback=_not_negative,
+            help="EMO2: how far hands made from the voice go; 1 is usual. [default: as the voice asks]",
         ),
     ] = None,
     style: Annotated[
-        str, typer.Option(help="Of hands made from the voice: speaking, singing, dance.")
-    ] = "speaking",
-    gestures: Annotated[
-        Path | None, typer.Option(help="Weights that make hands from the voice. [default: the bundled ones]")
+        str | None,
+        typer.Option(
+            help="EMO2: of hands made from the voice: speaking, singing, dance. [default: speaking]"
+        ),
     ] = None,
-    hand_clarity: Annotated[
-        float | None, typer.Option(min=0, max=1, help="How clear hands are to be, 0 to 1. [default: high]")
+    region_weights: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(
+            metavar="BODY FACE LIPS",
+            callback=_not_negative,
+            help="Hallo: how much head and body, face, and lips follow the voice. [default: 1 1 1]",
+        ),
     ] = None,
-    sampler: Annotated[str | None, typer.Option(help="Sampler by name. [default: the weights' own]")] = None,
-    scale: Annotated[
-        int, typer.Option(min=1, max=LARGEST_SCALE, help="Enlarge the written frames, whole steps.")
-    ] = 1,
+    pose_detector: Annotated[
+        Path | None,
+        typer.Option(help="Whole-body pose detector (ONNX). [default: the bundled one, for drawn puppets]"),
+    ] = None,
+    face_network: Annotated[
+        Path | None,
+        typer.Option(
+            help="CyberHost, Hallo: face identity network (ONNX). [default: the bundled one, for drawn "
+            "puppets]"
+        ),
+    ] = None,
+    clip_vision: Annotated[
+        Path | None,
+        typer.Option(help="AnimateAnyone: folder of CLIP's vision tower (clip-vit-large-patch14)."),
+    ] = None,
+    vae: Annotated[
+        Path | None,
+        typer.Option(help="Weights file whose autoencoder is used. [default: the one in --checkpoint]"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
-    """Make the person in IMAGE speak the words in AUDIO.
+    """Make the person in IMAGE speak the words in AUDIO, or follow hands or a video.
 
-    The video is as long as the sound (the last frame is whole), and carries the sound as it is in the file.
+    The video is as long as the sound, whose last frame is whole; the sound is stored as AAC. AnimateAnyone
+    hears nothing: its video is as long as --video, and a sound is carried along.
+
+    \b
+    What drives each system, beside IMAGE:
+      CyberHost      voice [--movement] [--hand-clarity], with --hands, or following --video
+      EMO2           voice, hands made from it [--gestures --amplitude --style], or --hands or --video
+      EchoMimicV2    voice, and --hands or --video
+      Hallo          voice [--region-weights]
+      AnimateAnyone  --video, and --clip-vision
+    An option that the system does not use is refused.
 
     \b
     Examples:
       cyberhost generate me.png talk.wav -o me.mp4
       cyberhost generate me.png talk.mp3 -o me.mp4 --seed 7 --steps 20 --audio-scale 6
-      cyberhost generate me.png talk.wav -o me.mp4 --movement 0.3 0.2 --json
-      cyberhost generate me.png talk.wav -o me.mp4 --checkpoint tiny-emo2 --amplitude 1.3 1
+      cyberhost generate me.png talk.wav -o me.mp4 --hands track.json
+      cyberhost generate me.png -o me.mp4 --video clip.mp4
+      cyberhost generate me.png talk.wav -o me.mp4 -c tiny-emo2 --amplitude 1.3 1
+      cyberhost generate me.jpg talk.wav -o me.mp4 -c hallo.safetensors --device cuda \\
+        --pose-detector dw-ll_ucoco_384.onnx --face-network glintr100.onnx
     """
     inputs = read_inputs(image, audio, out=out)
-    from ..pipeline.driving import Driving
-    from ..pipeline.talker import GenerateOptions, Networks  # here: torch takes seconds, --help should not
+    from ..pipeline.options import Driving, GenerateOptions, Networks  # here: torch takes seconds
 
     options = GenerateOptions(
         seed=seed,
@@ -127,15 +222,28 @@ def generate(
         driving=Driving(
             movement=movement,
             track=hands,
-            when_short=when_short.value,
+            video=video,
+            when_short=None if when_short is None else when_short.value,
             gestures=gestures,
             amplitude=amplitude,
             style=style,
         ),
         hand_clarity=hand_clarity,
+        region_weights=region_weights,
         sampler=sampler,
+        size=None if size is None else (size[1], size[0]),
         scale=scale,
     )
-    networks = Networks(pose_detector=pose_detector)
-    report = animate(inputs, options=options, checkpoint=checkpoint, networks=networks, quiet=quiet)
+    networks = Networks(
+        pose_detector=pose_detector, face_network=face_network, clip_vision=clip_vision, vae=vae
+    )
+    report = animate(
+        inputs,
+        options=options,
+        checkpoint=checkpoint,
+        networks=networks,
+        device=device,
+        dtype=None if dtype is None else dtype.value,
+        quiet=quiet,
+    )
     typer.echo(json.dumps(dataclasses.asdict(report), default=str) if as_json else summary(report))

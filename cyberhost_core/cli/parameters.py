@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from .systems import SYSTEM_HELP, named
+
 
 def parameters(
-    system: Annotated[str, typer.Argument(help="cyberhost, cyberhost-head or cyberhost-tiny.")] = "cyberhost",
+    system: Annotated[str, typer.Argument(help=SYSTEM_HELP)] = "cyberhost",
     ablation: Annotated[
-        str | None, typer.Option(help="Leave a part out, as the paper's tables 1 and 5 do.")
+        str | None, typer.Option(help="Leave a part out, as the tables of CyberHost and EMO2 do.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
@@ -19,16 +21,15 @@ def parameters(
     Examples:
       cyberhost parameters
       cyberhost parameters cyberhost --ablation no-hand-ram
+      cyberhost parameters hallo
     """
     from ..errors import ConfigError
     from ..systems.model import on_meta, parameter_table
-    from ..systems.named import ABLATIONS, SYSTEMS
+    from ..systems.named import ABLATIONS
 
-    if system not in SYSTEMS:
-        raise ConfigError(f"There is no system '{system}'; choose one of: {', '.join(SYSTEMS)}.")
     if ablation is not None and ablation not in ABLATIONS:
         raise ConfigError(f"There is no ablation '{ablation}'; choose one of: {', '.join(ABLATIONS)}.")
-    spec = SYSTEMS[system]()
+    spec = named(system)
     table = parameter_table(on_meta(ABLATIONS[ablation](spec) if ablation else spec))
     if as_json:
         typer.echo(json.dumps(table))

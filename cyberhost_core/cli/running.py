@@ -39,20 +39,17 @@ class Inputs:
     """
 
     image_YXC: np.ndarray
-    sound: Sound
+    sound: Sound | None
     out: Path
 
 
-def read_inputs(image: Path, audio: Path, *, out: Path) -> Inputs:
+def read_inputs(image: Path, audio: Path | None, *, out: Path) -> Inputs:
     """Read and check everything that can be checked in a second, before the weights are loaded.
 
     Raises:   MediaError, ImageError, AudioError: one sentence on the file that cannot be used
     """
     ensure_writable(out, suffixes=SUFFIXES)
-    image_YXC = read_image(image)
-    sound = read_sound(audio)
-    sound.require_audible()
-    return Inputs(image_YXC, sound, out)
+    return Inputs(read_image(image), None if audio is None else read_sound(audio), out)
 
 
 def animate(
@@ -61,16 +58,23 @@ def animate(
     options: "GenerateOptions",
     checkpoint: Path | None = None,
     networks: "Networks | None" = None,
+    device: str | None = None,
+    dtype: str | None = None,
     quiet: bool = False,
 ) -> "GenerateReport":
     """Run the core on the inputs, with bars and a clean Ctrl-C.
 
-    No checkpoint means the bundled puppet weights, a bundled file's plain name that file; no detector, the
-    bundled puppet detector.
+    No checkpoint means the bundled puppet weights, a bundled file's plain name that file; no device and no
+    precision (fp16, bf16, fp32), the best there is.
 
     Raises:   CyberHostError: whatever the core refuses; Cancelled: Ctrl-C
     """
-    from ..pipeline.generate import generate  # here and not above: torch takes seconds, and --help should not
+    # here and not above: torch takes seconds, and --help should not
+    from ..checkpoints.writing import DTYPES
+    from ..pipeline.devices import usable_device, usual_dtype
+    from ..pipeline.generate import generate
+
+    place = usable_device(device)
 
     with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as on_progress:
         return generate(
@@ -80,9 +84,16 @@ def animate(
             out_path=inputs.out,
             options=options,
             networks=networks,
+            device=place,
+            dtype=usual_dtype(place) if dtype is None else DTYPES[dtype],
+            on_notice=_say,
             on_progress=on_progress,
             is_cancelled=is_cancelled,
         )
+
+
+def _say(notice: str) -> None:
+    print(f"cyberhost: {notice}", file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
 
 
 def summary(report: "GenerateReport") -> str:

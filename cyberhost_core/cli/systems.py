@@ -1,6 +1,7 @@
 """What a command measures: a system by its name, or the one in a weights file."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,14 @@ FramesOption = Annotated[
 DecodedOption = Annotated[int, typer.Option(min=1, help="Frames that the autoencoder decodes at once.")]
 
 
+class Precision(StrEnum):
+    """What a system can be computed in."""
+
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
 @dataclass(frozen=True)
 class Chosen:
     """Hold a system and its autoencoder; speech_parameters: of the speech encoder in its file, else 0."""
@@ -43,7 +52,7 @@ def chosen_system(name: str, checkpoint: Path | None) -> Chosen:
     from ..checkpoints.file import open_checkpoint
 
     if checkpoint is None:
-        spec = _named(name)
+        spec = named(name)
         return Chosen(spec, usual_autoencoder(spec))
     stored = open_checkpoint(checkpoint)
     speech, _ = stored.audio_encoder or ({}, {})
@@ -51,7 +60,11 @@ def chosen_system(name: str, checkpoint: Path | None) -> Chosen:
     return Chosen(stored.spec, stored_autoencoder(stored), count)
 
 
-def _named(name: str) -> "SystemSpec":
+def named(name: str) -> "SystemSpec":
+    """Take the system of a name, as its paper or its project publishes it.
+
+    Raises:   ConfigError: no such system
+    """
     from ..errors import ConfigError
     from ..systems.named import SYSTEMS
     from ..systems.public import PEERS

@@ -10,7 +10,8 @@ is promised, and a promise broken by more than a little is an error: the rest of
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -71,6 +72,11 @@ class Sound:
     def frames(self, fps: float) -> int:
         """Count the video frames that cover this sound: ceil(duration x fps)."""
         return frame_count(self.wave_CT.shape[1], rate_hz=self.rate_hz, fps=fps)
+
+    def first(self, frames: int, *, fps: float) -> "Sound":
+        """Cut off what would sound after a number of video frames; a sound that they cover stays as it is."""
+        samples = math.ceil(frames * self.rate_hz / Fraction(fps).limit_denominator(1001))
+        return replace(self, wave_CT=self.wave_CT[:, :samples])
 
     def is_silent(self) -> bool:
         """Say whether nothing in this sound is loud enough to be heard."""

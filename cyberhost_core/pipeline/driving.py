@@ -39,31 +39,15 @@ from ..hands.track_length import WHEN_SHORT, at_rate
 from ..media.fit import fit_image
 from ..media.probe import video_facts
 from ..media.video import iter_frames
-from ..perception.pose import PoseDetector, require_person
+from ..perception.pose import require_person
 from ..types import Pose
-from .portrait import Portrait
+from .drivers import require_drivers
+from .options import Driving
+from .portrait import Find, Portrait
 
 _LOOKED_AT_ONCE = 8  # frames of a driving video
+_USUAL_STYLE = "speaking"
 Tell = Callable[[int, int], None]  # (done, total); raises to cancel
-
-
-@dataclass(frozen=True, kw_only=True)
-class Driving:
-    """What may be chosen; None means the weights' own value.
-
-    Units:    movement: width and height of the movement box as fractions of the picture; amplitude: of the
-              left and the right hand, times what is usual
-    track: a hand track file; video: a clip whose person drives; when_short: what to do where either ends
-    before the sound: "hold last", "loop" or "error". gestures: weights of stage 1; None: the bundled ones.
-    """
-
-    movement: tuple[float, float] | None = None
-    track: Path | None = None
-    video: Path | None = None
-    when_short: str = WHEN_SHORT[0]
-    gestures: Path | None = None
-    amplitude: tuple[float, float] | None = None
-    style: str = "speaking"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,7 +60,7 @@ class Scene:
     system: str
     maps: DrawnMaps
     portrait: Portrait
-    detector: PoseDetector
+    find: Find
     driving: Driving
     audio_FD: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
     fps: float
@@ -106,30 +90,21 @@ class DrawnPoses:
 def drawn(scene: Scene) -> Mapping[Ask, Any]:
     """Draw, or be ready to draw, what drives each frame of a video.
 
-    Raises:   ConfigError: something was chosen that has no effect on this system, or something that drives it
-              is missing; whatever reading a track, a video or weights raises
+    Raises:   ConfigError: see require_drivers; whatever reading a track, a video or weights raises
     """
-    chosen = {"movement", "track", "video", "gestures", "amplitude"} - _NEEDS[scene.maps.drawing]
-    for name in sorted(chosen):
-        if getattr(scene.driving, name) is not None:
-            raise ConfigError(
-                f"{_OPTIONS[name]} was given, but '{scene.system}' is driven by "
-                f"{_WORDS[scene.maps.drawing]}; leave it out, or take weights that use it."
-            )
+    require_drivers(scene.system, scene.maps.drawing, scene.driving)
     return _DRAWERS[scene.maps.drawing](scene)
 
 
 def _movement(scene: Scene) -> Mapping[Ask, Any]:
     if scene.driving.video is not None:
-        pose = align_track(_followed(scene, scene.driving.video), scene.portrait.pose).pose
-        return {MAP: DrawnPoses(pose, draw_skeleton)}
+        return {MAP: DrawnPoses(_driver(scene).pose, draw_skeleton)}
     width_frac, height_frac = scene.driving.movement or scene.maps.box
     box = fixed_box(scene.portrait.pose, width_frac=width_frac, height_frac=height_frac)
     box_map = draw_movement_map(box, **scene.size)
     if scene.driving.track is None:
         return {MAP: box_map[None]}
-    pose = _tracked(scene, scene.driving.track).pose
-    return {MAP: DrawnPoses(pose, lambda part: draw_hands_on(box_map, part))}
+    return {MAP: DrawnPoses(_driver(scene).pose, lambda part: draw_hands_on(box_map, part))}
 
 
 def _hand_maps(scene: Scene) -> Mapping[Ask, Any]:
@@ -151,15 +126,11 @@ def _face_box(scene: Scene) -> Mapping[Ask, Any]:
 
 
 def _skeletons(scene: Scene) -> Mapping[Ask, Any]:
-    if scene.driving.video is None:
-        raise ConfigError(
-            f"'{scene.system}' is driven by a video, and none was given; give a clip of a person with "
-            "--video."
-        )
+    """Draw a video's person where the video shows them: bodies and framing are to be alike."""
+    assert scene.driving.video is not None, "required above"
     pose = _person_of(scene, scene.driving.video)
-    return {
-        MAP: DrawnPoses(pose_at_fps(pose, video_facts(scene.driving.video).fps, scene.fps), draw_skeleton)
-    }
+    at_fps = pose_at_fps(pose, video_facts(scene.driving.video).fps, scene.fps)
+    return {MAP: DrawnPoses(at_fps, draw_skeleton)}
 
 
 _DRAWERS: dict[Drawing, Callable[[Scene], Mapping[Ask, Any]]] = {
@@ -169,50 +140,19 @@ _DRAWERS: dict[Drawing, Callable[[Scene], Mapping[Ask, Any]]] = {
     "face_box": _face_box,
     "skeleton": _skeletons,
 }
-_NEEDS: dict[Drawing, set[str]] = {
-    "movement": {"movement", "track", "video"},
-    "hand_maps": {"track", "video", "gestures", "amplitude"},
-    "hands": {"track", "video"},
-    "face_box": set(),
-    "skeleton": {"video"},
-}
-_WORDS: dict[Drawing, str] = {
-    "movement": "a movement box, a hand track or a video",
-    "hand_maps": "a voice, a hand track or a video",
-    "hands": "a hand track or a video",
-    "face_box": "the box of the portrait's face",
-    "skeleton": "a video",
-}
-_OPTIONS = {
-    "movement": "A movement box",
-    "track": "A hand track",
-    "video": "A driving video",
-    "gestures": "A gesture model",
-    "amplitude": "An amplitude of gestures",
-}
 
 
 def _driver(scene: Scene) -> HandTrack:
-    """The hands that were given, on the portrait's person, as long as the sound."""
+    """Fit the track that was given, or the person of the video, to the portrait; as long as the sound."""
     if scene.driving.track is not None:
-        return _tracked(scene, scene.driving.track)
-    if scene.driving.video is not None:
-        return align_track(_followed(scene, scene.driving.video), scene.portrait.pose)
-    raise ConfigError(
-        f"'{scene.system}' is driven by hands, and none were given; give a hand track with --hands, or a "
-        "clip of a person with --video."
-    )
-
-
-def _tracked(scene: Scene, path: Path) -> HandTrack:
-    track = align_track(load_hand_track(path), scene.portrait.pose)
-    return at_rate(track, scene.fps, len(scene.audio_FD), when_short=scene.driving.when_short)
-
-
-def _followed(scene: Scene, path: Path) -> HandTrack:
-    """Follow the person of a video with their hands, at the rate and, where there is a sound, its length."""
-    track = HandTrack(_person_of(scene, path), fps=video_facts(path).fps, source=path.name)
-    return at_rate(track, scene.fps, len(scene.audio_FD), when_short=scene.driving.when_short)
+        track = load_hand_track(scene.driving.track)
+    else:
+        assert scene.driving.video is not None, "required above"
+        pose, fps = _person_of(scene, scene.driving.video), video_facts(scene.driving.video).fps
+        track = HandTrack(pose, fps=fps, source=scene.driving.video.name)
+    fitted = align_track(track, scene.portrait.pose)
+    when_short = scene.driving.when_short or WHEN_SHORT[0]
+    return at_rate(fitted, scene.fps, len(scene.audio_FD), when_short=when_short)
 
 
 def _person_of(scene: Scene, path: Path) -> Pose:
@@ -220,7 +160,7 @@ def _person_of(scene: Scene, path: Path) -> Pose:
     found: list[np.ndarray] = []
     for frames_FYXC in iter_frames(path, chunk=_LOOKED_AT_ONCE):
         pictures = np.stack([fit_image(frame, **scene.size) for frame in frames_FYXC])
-        found.append(scene.detector.detect(pictures, padding=scene.portrait.padding).packed_FKC())
+        found.append(scene.find(pictures).packed_FKC())
         if scene.tell:
             scene.tell(0, 1)
     return require_person(Pose.from_packed(np.concatenate(found), **scene.size))
@@ -239,7 +179,7 @@ def _spoken(scene: Scene) -> HandParameters:
         audio_FD=scene.audio_FD,
         frames=len(scene.audio_FD),
         seed=scene.seed,
-        style=scene.driving.style,
+        style=scene.driving.style or _USUAL_STYLE,
         amplitudes=(None, None) if amplitude is None else model.amplitudes(amplitude),
         offset_FD=body_offset(scene.portrait.pose),
         sizes_frac=hand_sizes(scene.portrait.pose),

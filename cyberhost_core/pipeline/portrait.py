@@ -1,12 +1,15 @@
 """The portrait as the command line knows it: a picture of the system's size, and the person in it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from ..perception.pose import PoseDetector, require_person
+from ..perception.pose import require_person
 from ..types import Pose
+
+Find = Callable[[np.ndarray], Pose]  # pictures (F, Y, X, 3) uint8, or one -> the person in each
 
 
 @dataclass(eq=False, kw_only=True)
@@ -14,12 +17,10 @@ class Portrait:
     """Hold a fitted picture; its person is looked for when somebody asks.
 
     Shapes:   picture_YXC (Y, X, 3) uint8 RGB
-    Units:    padding: of the whole picture around the person, for the detector
     """
 
     picture_YXC: np.ndarray
-    detector: PoseDetector
-    padding: float = 1.0
+    find: Find
 
     @cached_property
     def pose(self) -> Pose:
@@ -27,4 +28,4 @@ class Portrait:
 
         Raises:   PoseError: nobody is seen
         """
-        return require_person(self.detector.detect(self.picture_YXC, padding=self.padding))
+        return require_person(self.find(self.picture_YXC))

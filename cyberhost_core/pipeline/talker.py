@@ -6,7 +6,7 @@ Encoded, Track -> latents, piece by piece -> frames
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,14 +18,15 @@ from .. import bundled
 from ..checkpoints.file import StoredCheckpoint, open_checkpoint, system_model
 from ..conditioners.asks import CLARITY, EMBEDDING, FACE, HANDS, POSE, REGION_WEIGHTS, SOUND, Ask
 from ..conditioners.drawn_maps import DrawnMaps
-from ..conditioners.sound import Heard
 from ..conditioners.sound import Sound as SoundConditioner
+from ..conditioners.sound import SoundFeatures
 from ..conditioners.values import Encoded, Face
 from ..controls.regions import hand_crops
 from ..diffusion.schedule import SAMPLERS
 from ..errors import CheckpointError, ConfigError
 from ..media.audio import Sound
 from ..media.fit import fit_image
+from ..media.probe import video_facts
 from ..perception.clip_image import ClipImage
 from ..perception.face_identity import FaceIdentity
 from ..perception.hearing import Hearing, hear, load_hearing
@@ -37,47 +38,14 @@ from ..sampling.track import Track, make_track
 from ..sampling.video import sample_video
 from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
+from ..types import Pose
+from ..units import LATENT_STRIDE_PX
 from .autoencoders import autoencoder_of
-from .driving import Driving, Scene, Tell, drawn
+from .driving import Scene, Tell, drawn
+from .options import GenerateOptions, Networks
 from .portrait import Portrait
 
 DECODE_CHUNK = 16  # frames; bounds the memory of decoding
-
-
-@dataclass(frozen=True, kw_only=True)
-class Networks:
-    """Where the outside networks lie; None: the bundled ones, which know drawn puppets.
-
-    clip_vision: folder of CLIP's vision tower; vae: a checkpoint whose autoencoder is used. Both are asked
-    for only where a system needs them.
-    """
-
-    pose_detector: Path | None = None
-    face_network: Path | None = None
-    clip_vision: Path | None = None
-    vae: Path | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerateOptions:
-    """What may be chosen; None means the checkpoint's own value.
-
-    Units:    hand_clarity: 0..1 of the calibrated range; region_weights: how much head and body, face, and
-              lips follow the sound; size: height and width of the picture, for systems that take any; scale:
-              the written frames are enlarged this many times
-    """
-
-    seed: int = 0
-    steps: int | None = None
-    reference_scale: float | None = None
-    audio_scale: float | None = None
-    fps: float | None = None
-    driving: Driving = field(default_factory=Driving)
-    hand_clarity: float | None = None
-    region_weights: tuple[float, float, float] | None = None
-    sampler: str | None = None
-    size: tuple[int, int] | None = None
-    scale: int = 1
 
 
 class Talker:
@@ -91,8 +59,6 @@ class Talker:
         self.device, _ = place_of(model)
         self.autoencoder = autoencoder_of(stored, networks.vae, device=self.device)
         self.ears = [_ears(stored, sound) for sound in self.spec.listed(SoundConditioner)]
-        self.pose_detector = PoseDetector(networks.pose_detector or bundled.require(bundled.POSE_DETECTOR))
-        self.face_identity = FaceIdentity(networks.face_network or bundled.require(bundled.FACE_IDENTITY))
 
     @classmethod
     def load(
@@ -107,17 +73,41 @@ class Talker:
 
         Raises:   CheckpointError, MissingExtraError: a file cannot be used, or a package is missing
         """
-        stored = open_checkpoint(path)
+        return cls.of(open_checkpoint(path), networks=networks, device=device, dtype=dtype)
+
+    @classmethod
+    def of(
+        cls,
+        stored: StoredCheckpoint,
+        *,
+        networks: Networks | None = None,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Self:
+        """Load what an open checkpoint holds, see load."""
         model = system_model(stored, dtype=dtype).to(device or torch.device("cpu"))
         return cls(stored, model, networks=networks or Networks())
 
-    def fps(self, options: GenerateOptions) -> float:
-        """The frame rate of the result."""
-        return options.fps or self.spec.fps
+    @cached_property
+    def pose_detector(self) -> PoseDetector:
+        """What finds people, in the portrait and in a video; opened when somebody looks."""
+        return PoseDetector(self.networks.pose_detector or bundled.require(bundled.POSE_DETECTOR))
 
-    def hears(self) -> bool:
-        """Whether the system follows a sound."""
-        return bool(self.ears)
+    @cached_property
+    def face_identity(self) -> FaceIdentity:
+        """What tells one face from another."""
+        return FaceIdentity(self.networks.face_network or bundled.require(bundled.FACE_IDENTITY))
+
+    def find(self, pictures: np.ndarray) -> Pose:
+        """Find the person of one picture (Y, X, 3), or of each of several, (F, Y, X, 3) uint8."""
+        return self.pose_detector.detect(pictures, padding=self.networks.padding)
+
+    def fps(self, options: GenerateOptions) -> float:
+        """Give the frame rate of the result; a system that hears nothing goes at that of its video."""
+        video = options.driving.video
+        if options.fps is None and video is not None and not self.ears:
+            return video_facts(video).fps
+        return options.fps or self.spec.fps
 
     def portrait(self, image_YXC: np.ndarray, options: GenerateOptions | None = None) -> Portrait:
         """Crop and scale a picture to the size that the system works at.
@@ -125,10 +115,8 @@ class Talker:
         Raises:   ConfigError: another size was asked for than the only one that the system knows
         """
         height, width = self._size(options or GenerateOptions())
-        # A puppet fills its picture; DWPose wants the room around a person that it was trained with.
-        padding = 1.0 if self.networks.pose_detector is None else PEOPLE_PADDING
         picture = fit_image(image_YXC, height=height, width=width)
-        return Portrait(picture_YXC=picture, detector=self.pose_detector, padding=padding)
+        return Portrait(picture_YXC=picture, find=self.find)
 
     @torch.no_grad()
     def reference(self, portrait: Portrait) -> Encoded:
@@ -148,6 +136,19 @@ class Talker:
         device, dtype = place_of(self.model)
         return self.model.read({name: value.to(device, dtype) for name, value in inputs.items()})
 
+    def heard(self, sound: Sound | None, *, fps: float) -> dict[Ask, Any]:
+        """Give what the system hears of a sound, frame by frame; nothing where it hears nothing.
+
+        Raises:   ConfigError: there is no sound, and the system needs one
+        """
+        told: dict[Ask, Any] = {}
+        for ears, listened in zip(self.ears, self.spec.listed(SoundConditioner), strict=True):
+            if sound is None:
+                raise ConfigError(f"'{self.spec.name}' follows a voice, and none was given; give a sound.")
+            features_FD = hear(ears, sound.speech_T(), frames=sound.frames(fps), fps=fps)
+            told[SOUND] = SoundFeatures(features_FD=features_FD, hearing=listened.hearing)
+        return told
+
     def track(
         self, sound: Sound | None, portrait: Portrait, options: GenerateOptions, *, tell: Tell | None = None
     ) -> Track:
@@ -155,19 +156,16 @@ class Talker:
 
         Raises:   ConfigError: a sound is needed and missing, or a control that the system does not know
         """
-        told: dict[Ask, Any] = {CLARITY: 1.0 if options.hand_clarity is None else options.hand_clarity}
+        told: dict[Ask, Any] = self.heard(sound, fps=self.fps(options))
+        told[CLARITY] = 1.0 if options.hand_clarity is None else options.hand_clarity
         if options.region_weights is not None:
             told[REGION_WEIGHTS] = options.region_weights
-        for ears, listened in zip(self.ears, self.spec.listed(SoundConditioner), strict=True):
-            told[SOUND] = Heard(
-                features_FD=self._heard(ears, sound, fps=self.fps(options)), hearing=listened.hearing
-            )
         for maps in self.spec.listed(DrawnMaps):
             scene = Scene(
                 system=self.spec.name,
                 maps=maps,
                 portrait=portrait,
-                detector=self.pose_detector,
+                find=self.find,
                 driving=options.driving,
                 audio_FD=told[SOUND].features_FD if SOUND in told else torch.zeros(0, 0),
                 fps=self.fps(options),
@@ -203,23 +201,17 @@ class Talker:
 
     def _size(self, options: GenerateOptions) -> tuple[int, int]:
         own = (self.spec.height, self.spec.width)
+        if options.size is not None and any(side % LATENT_STRIDE_PX for side in options.size):
+            raise ConfigError(
+                f"A picture of {options.size[1]} x {options.size[0]} was asked for, but both sides must be "
+                f"multiples of {LATENT_STRIDE_PX}; choose such a size."
+            )
         if options.size is not None and options.size != own and not self.spec.any_size:
             raise ConfigError(
                 f"A picture of {options.size[1]} x {options.size[0]} was asked for, but '{self.spec.name}' "
                 f"works at {own[1]} x {own[0]} only; leave the size out."
             )
         return options.size or own
-
-    def _heard(self, ears: Hearing, sound: Sound | None, *, fps: float) -> Tensor:
-        if sound is None:
-            raise ConfigError(
-                f"'{self.spec.name}' follows a voice, and none was given; give a sound, or a driving video "
-                "that has one."
-            )
-        return hear(ears, sound.speech_T(), frames=sound.frames(fps), fps=fps)
-
-
-PEOPLE_PADDING = 1.25  # DWPose's own, around a person's box
 
 
 class _Known(dict[Ask, Any]):
@@ -251,8 +243,7 @@ def _embedding(talker: Talker, portrait: Portrait) -> Tensor:
     folder = talker.networks.clip_vision
     if folder is None:
         raise ConfigError(
-            f"'{talker.spec.name}' needs {EMBEDDING.words}, and CLIP's vision tower was not given; download "
-            "openai/clip-vit-large-patch14 and name its folder with --clip-vision."
+            f"'{talker.spec.name}' needs {EMBEDDING.words}; name the folder of CLIP's vision tower."
         )
     return ClipImage.from_folder(folder).embed(portrait.picture_YXC)
 

@@ -48,23 +48,6 @@ class DeviceClock:
             getattr(torch, self._device.type).synchronize()
 
 
-def usable_device(name: str | None) -> torch.device:
-    """Find a device by its name; None: the first CUDA device, else the CPU.
-
-    Raises:   ConfigError: there is no such device, or this torch cannot use it
-    """
-    wanted = name or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(
-            f"The device '{wanted}' cannot be used ({str(error).splitlines()[0].rstrip('.')}); "
-            "give --device cpu, or install a torch that knows the device."
-        ) from error
-    return device
-
-
 def describe_device(device: torch.device) -> str:
     """Name a graphics card and its memory, with a comma after it; nothing for a CPU."""
     if device.type != "cuda":

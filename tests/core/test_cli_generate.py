@@ -2,24 +2,27 @@
 
 import json
 import os
+import re
 import signal
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cyberhost_core import bundled
 from cyberhost_core.cli.main import CANCELLED, FAULT, OK, UNUSABLE, main
 from cyberhost_core.errors import Cancelled, CheckpointError
 from cyberhost_core.media.images import read_image, save_png
 from cyberhost_core.media.video import VideoWriter, read_frames
-from cyberhost_core.pipeline.driving import Driving
+from cyberhost_core.pipeline.options import Driving, GenerateOptions, Networks
 
 PORTRAIT = np.full((64, 48, 3), 90, np.uint8)
 SECS = 0.4
@@ -47,19 +50,6 @@ def files(tmp_path: Path) -> SimpleNamespace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FakeOptions:
-    seed: int = 0
-    steps: int | None = None
-    reference_scale: float | None = None
-    audio_scale: float | None = None
-    fps: float = 25.0
-    driving: Driving = field(default_factory=Driving)
-    hand_clarity: float | None = None
-    sampler: str | None = None
-    scale: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
 class FakeReport:
     path: Path
     frames: int
@@ -75,9 +65,10 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
 
     def generate(checkpoint_path: Path, **given: Any) -> FakeReport:
         seen.calls.append({"checkpoint_path": checkpoint_path, **given})
-        frames = given["sound"].frames(given["options"].fps)
+        fps = given["options"].fps or 25.0
+        frames = given["sound"].frames(fps)
         height, width, _ = given["image_YXC"].shape
-        with VideoWriter(given["out_path"], fps=given["options"].fps, height=height, width=width) as writer:
+        with VideoWriter(given["out_path"], fps=fps, height=height, width=width) as writer:
             for done in range(frames):
                 seen.before_frames(given["is_cancelled"])
                 writer.write(given["image_YXC"][None])
@@ -85,7 +76,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
         return FakeReport(path=given["out_path"], frames=frames)
 
     fake = ModuleType("cyberhost_core.pipeline.generate")
-    vars(fake).update(generate=generate, GenerateOptions=FakeOptions)
+    vars(fake).update(generate=generate)
     monkeypatch.setitem(sys.modules, "cyberhost_core.pipeline.generate", fake)
     weights = tmp_path / "tiny.safetensors"
     weights.write_bytes(b"weights")
@@ -95,34 +86,97 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
 
 def test_every_option_reaches_the_core(files: SimpleNamespace, pipeline: SimpleNamespace) -> None:
     options = "--seed 7 --steps 9 --reference-scale 2 --audio-scale 6 --fps 30 --movement 0.4 0.25"
-    more = "--hand-clarity 0.5 --sampler ddim --scale 2 --checkpoint full.st --pose-detector pose.onnx"
+    more = "--hand-clarity 0.5 --region-weights 1 0.5 2 --sampler ddim --size 512 768 --scale 2"
     hands = (
-        "--hands hands.json --when-short loop --amplitude 1.5 0.5 --style singing --gestures g.safetensors"
+        "--hands hands.json --video clip.mp4 --when-short loop --amplitude 1.5 0.5 --style singing "
+        "--gestures g.safetensors"
     )
-    told = f"{options} {more} {hands}".split()
+    outside = "--pose-detector pose.onnx --face-network face.onnx --clip-vision clip --vae sd.st"
+    told = f"{options} {more} {hands} {outside} --checkpoint full.st --device cpu --dtype bf16".split()
     assert main(["generate", files.image, files.audio, "-o", str(files.out), *told]) == OK
     (call,) = pipeline.calls
     driving = Driving(
-        movement=(0.4, 0.25), track=Path("hands.json"), when_short="loop", gestures=Path("g.safetensors"),
-        amplitude=(1.5, 0.5), style="singing",
+        movement=(0.4, 0.25), track=Path("hands.json"), video=Path("clip.mp4"), when_short="loop",
+        gestures=Path("g.safetensors"), amplitude=(1.5, 0.5), style="singing",
     )  # fmt: skip
-    assert call["options"] == FakeOptions(
-        seed=7, steps=9, reference_scale=2, audio_scale=6, fps=30, driving=driving,
-        hand_clarity=0.5, sampler="ddim", scale=2,
+    assert call["options"] == GenerateOptions(
+        seed=7, steps=9, reference_scale=2, audio_scale=6, fps=30, driving=driving, hand_clarity=0.5,
+        region_weights=(1, 0.5, 2), sampler="ddim", size=(768, 512), scale=2,
     )  # fmt: skip
+    assert call["networks"] == Networks(
+        pose_detector=Path("pose.onnx"), face_network=Path("face.onnx"), clip_vision=Path("clip"),
+        vae=Path("sd.st"),
+    )  # fmt: skip
+    assert (call["device"], call["dtype"]) == (torch.device("cpu"), torch.bfloat16)
     assert call["checkpoint_path"] == Path("full.st")
-    assert call["pose_detector_path"] == Path("pose.onnx")
     assert call["out_path"] == files.out
     np.testing.assert_array_equal(call["image_YXC"], PORTRAIT)
 
 
-def test_without_weights_of_ones_own_the_bundled_ones_are_used(
+def test_without_choices_of_ones_own_the_core_gets_none(
     files: SimpleNamespace, pipeline: SimpleNamespace
 ) -> None:
     assert main(["generate", files.image, files.audio, "-o", str(files.out)]) == OK
-    assert pipeline.calls[0]["checkpoint_path"] == bundled.CHECKPOINT
-    assert pipeline.calls[0]["pose_detector_path"] is None
-    assert pipeline.calls[0]["options"] == FakeOptions()
+    (call,) = pipeline.calls
+    assert call["checkpoint_path"] == bundled.CHECKPOINT
+    assert call["options"] == GenerateOptions()
+    assert call["networks"] == Networks()
+
+
+def test_without_a_device_of_ones_own_the_best_one_is_used_in_its_usual_precision(
+    files: SimpleNamespace, pipeline: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert main(["generate", files.image, files.audio, "-o", str(files.out)]) == OK
+    assert (pipeline.calls[0]["device"], pipeline.calls[0]["dtype"]) == (torch.device("cpu"), torch.float32)
+
+
+def test_a_device_that_is_not_there_is_one_sentence(
+    files: SimpleNamespace, pipeline: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["generate", files.image, files.audio, "-o", str(files.out), "--device", "cuda:77"]
+    assert_refused(arguments, says="The device 'cuda:77' cannot be used", capsys=capsys)
+    assert pipeline.calls == []
+
+
+def test_a_sound_may_be_left_out(files: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core then takes the driving video's."""
+    seen = []
+
+    def animate(inputs: Any, **_: Any) -> FakeReport:
+        seen.append(inputs)
+        return FakeReport(path=inputs.out, frames=1)
+
+    monkeypatch.setattr("cyberhost_core.cli.generate.animate", animate)
+    assert main(["generate", files.image, "-o", str(files.out), "--video", "clip.mp4"]) == OK
+    assert seen[0].sound is None
+
+
+def test_help_says_for_every_option_which_systems_use_it_and_needs_no_torch() -> None:
+    script = (
+        "import sys; from cyberhost_core.cli.main import main; main(['generate', '--help']);"
+        "assert 'torch' not in sys.modules"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    help_of = {
+        option.split()[0]: " ".join(option.split()) for option in re.split(r"\n  (?:-\w, )?(?=--)", shown)[1:]
+    }
+    used = {
+        "--hands": "CyberHost, EMO2, EchoMimicV2",
+        "--video": "All but Hallo",
+        "--movement": "CyberHost",
+        "--hand-clarity": "CyberHost",
+        "--gestures": "EMO2",
+        "--amplitude": "EMO2",
+        "--style": "EMO2",
+        "--region-weights": "Hallo",
+        "--face-network": "CyberHost, Hallo",
+        "--clip-vision": "AnimateAnyone",
+    }
+    for option, systems in used.items():
+        assert f"{systems}:" in help_of[option], option
+    assert "\\b" not in shown
 
 
 def test_json_is_the_only_thing_on_stdout(
@@ -154,7 +208,6 @@ BAD_SOUNDS: dict[str, Callable[[], bytes]] = {
     "zero-length file": lambda: b"",
     "zero-length sound": lambda: wav_bytes(np.zeros(0)),
     "not audio": lambda: b"just some words\n" * 100,
-    "silent": lambda: wav_bytes(np.zeros(16_000)),
     "5-hour header over one second": lambda: wav_bytes(tone(1.0), promised_secs=5 * 3600),
 }
 
@@ -168,6 +221,24 @@ def test_a_bad_sound_is_one_sentence_and_no_output(
     assert_refused(["generate", files.image, str(bad), "-o", str(files.out)], says="bad.wav", capsys=capsys)
     assert not files.out.exists()
     assert pipeline.calls == []
+
+
+def test_a_silent_sound_is_one_sentence_where_the_system_hears(
+    files: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(files.audio).write_bytes(wav_bytes(np.zeros(16_000)))
+    arguments = ["generate", files.image, files.audio, "-o", str(files.out)]
+    assert_refused(arguments, says="talk.wav is silent", capsys=capsys)
+    assert not files.out.exists()
+
+
+def test_what_a_system_does_not_use_is_one_sentence(
+    files: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = ["--region-weights", "1", "1", "1"]
+    arguments = ["generate", files.image, files.audio, "-o", str(files.out), *weights]
+    assert_refused(arguments, says="(--region-weights) was given, but 'cyberhost-tiny'", capsys=capsys)
+    assert not files.out.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"just some words", b"\x89PNG\r\n\x1a\n" + bytes(50)])
@@ -218,6 +289,9 @@ def test_what_the_core_refuses_is_one_sentence(
         ["generate", "a", "b", "-o", "c.mp4", "--hand-clarity", "1.5"],
         ["generate", "a", "b", "-o", "c.mp4", "--movement", "0.5", "1.5"],
         ["generate", "a", "b", "-o", "c.mp4", "--scale", "x"],
+        ["generate", "a", "b", "-o", "c.mp4", "--size", "500", "512"],
+        ["generate", "a", "b", "-o", "c.mp4", "--region-weights", "1", "-1", "1"],
+        ["generate", "a", "b", "-o", "c.mp4", "--dtype", "int8"],
         ["sing"],
     ],
 )

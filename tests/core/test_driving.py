@@ -1,21 +1,32 @@
-"""What drives a video: a voice or a hand track become hands on the portrait, and what cannot is refused."""
+"""What drives a video: hands and bodies land on the portrait, and what has no effect is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from cyberhost_core.conditioners.asks import CONFIDENCE, MAP, Ask
+from cyberhost_core.conditioners.drawn_maps import DrawnMaps
+from cyberhost_core.controls.skeleton_map import draw_hands_on, draw_skeleton
 from cyberhost_core.errors import ConfigError, PoseError
+from cyberhost_core.hands.alignment import align_track
 from cyberhost_core.hands.drawing.motion_maps import MotionMaps
 from cyberhost_core.hands.poses import pose_from_parameters
-from cyberhost_core.hands.track import HandTrack, save_hand_track
-from cyberhost_core.pipeline.driving import Driven, Driving, driving_maps
+from cyberhost_core.hands.track import HandTrack, load_hand_track, save_hand_track
+from cyberhost_core.media.video import VideoWriter
+from cyberhost_core.pipeline.driving import Scene, drawn
+from cyberhost_core.pipeline.options import Driving
+from cyberhost_core.pipeline.portrait import Portrait
 from cyberhost_core.puppets.gesture import HAND_LENGTH_FRAC
 from cyberhost_core.puppets.speech import bundled_utterances
 from cyberhost_core.puppets.world import reference_portrait, render_video
 from cyberhost_core.systems import cyberhost, emo2
+from cyberhost_core.systems.published import published
+from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.types import Pose
 
 FRAMES = 12
@@ -38,67 +49,165 @@ def acted() -> HandTrack:
     return HandTrack(video.pose, 25.0, "puppet", hands)
 
 
+def scene(portrait: Pose, spec: SystemSpec, *, frames: int = FRAMES, fps: float = 25.0, **chosen) -> Scene:
+    """What a map is drawn from, on a portrait whose person is known."""
+
+    def nobody_looks(_pictures: np.ndarray) -> Pose:
+        raise AssertionError("the pose is known")
+
+    picture = np.zeros((portrait.height, portrait.width, 3), dtype=np.uint8)
+    shown = Portrait(picture_YXC=picture, find=lambda _picture: portrait)
+    find = chosen.pop("find", nobody_looks)
+    return Scene(
+        system=spec.name,
+        maps=spec.listed(DrawnMaps)[0],
+        portrait=shown,
+        find=find,
+        driving=Driving(**chosen),
+        audio_FD=torch.zeros(frames, 384),
+        fps=fps,
+        seed=0,
+    )
+
+
 @pytest.fixture
-def drive(portrait: Pose, tmp_path: Path) -> Callable[..., Driven]:
-    def drive(
-        track: HandTrack, *, frames: int = FRAMES, fps: float = 25.0, when_short: str = "error"
-    ) -> Driven:
+def drive(portrait: Pose, tmp_path: Path) -> Callable[..., Mapping[Ask, Any]]:
+    """Let a track drive EMO2."""
+
+    def drive(track: HandTrack, **chosen: Any) -> Mapping[Ask, Any]:
         path = tmp_path / "hands.safetensors"
         save_hand_track(path, track)
-        return driving_maps(
-            emo2.tiny(),
-            portrait,
-            Driving(track=path, when_short=when_short),
-            audio_FD=torch.zeros(frames, 384),
-            fps=fps,
-            seed=0,
-        )
+        return drawn(scene(portrait, emo2.tiny(), track=path, **({"when_short": "error"} | chosen)))
 
     return drive
 
 
 def test_a_track_of_the_same_person_lands_where_it_was(drive: Callable, acted: HandTrack) -> None:
     driven = drive(acted)
-    assert isinstance(driven.maps_FCYX, MotionMaps)
-    found = pose_from_parameters(driven.maps_FCYX.hands, height=128, width=96)
+    assert isinstance(driven[MAP], MotionMaps)
+    found = pose_from_parameters(driven[MAP].hands, height=128, width=96)
     # Fitted by the shoulders, whose middle sways by a few pixels: one shift for the whole track at most.
     shift = found.left_hand_FKC[..., :2] - acted.pose.left_hand_FKC[..., :2]
     assert np.abs(shift - shift.mean(axis=(0, 1))).max() < 1.0
     assert np.abs(shift).max() < 8
-    assert (driven.confidence_F2.numpy() == np.float32([0.94, 0.94])).all()
+    assert (driven[CONFIDENCE] == 1).all()
 
 
 def test_a_track_that_ends_too_early_holds_loops_or_is_refused(drive: Callable, acted: HandTrack) -> None:
     with pytest.raises(PoseError, match=r"has 12 frames .* but 20 were expected; take a longer track, or"):
         drive(acted, frames=20)
-    held = drive(acted, frames=20, when_short="hold last").maps_FCYX.hands
-    looped = drive(acted, frames=20, when_short="loop").maps_FCYX.hands
+    held = drive(acted, frames=20, when_short="hold last")[MAP].hands
+    looped = drive(acted, frames=20, when_short="loop")[MAP].hands
     assert len(held) == len(looped) == 20
     assert np.array_equal(held.vectors_FD[11], held.vectors_FD[19])
     assert not np.array_equal(looped.vectors_FD[11], looped.vectors_FD[19])
 
 
 def test_a_track_of_another_rate_keeps_its_time(drive: Callable, acted: HandTrack) -> None:
-    whole = drive(acted).maps_FCYX.hands
-    twice = drive(acted, frames=23, fps=50.0).maps_FCYX.hands
+    whole = drive(acted)[MAP].hands
+    twice = drive(acted, frames=23, fps=50.0)[MAP].hands
     np.testing.assert_allclose(twice.translations()[::2][:11], whole.translations()[:11], atol=0.02)
 
 
 def test_keypoints_alone_are_fitted(drive: Callable, acted: HandTrack) -> None:
-    exact = drive(acted).maps_FCYX.hands
-    fitted = drive(HandTrack(acted.pose, 25.0, "video")).maps_FCYX.hands
+    exact = drive(acted)[MAP].hands
+    fitted = drive(HandTrack(acted.pose, 25.0, "video"))[MAP].hands
     ours, theirs = (pose_from_parameters(hands, height=128, width=96) for hands in (fitted, exact))
     off = np.linalg.norm(ours.right_hand_FKC[..., :2] - theirs.right_hand_FKC[..., :2], axis=-1)
     assert off.mean() < 1.0
 
 
-def test_hands_for_a_system_that_is_driven_by_a_box_are_refused(portrait: Pose) -> None:
-    with pytest.raises(ConfigError, match=r"driven by a movement box; leave the track out, or take weights"):
-        driving_maps(
-            cyberhost.tiny(),
-            portrait,
-            Driving(track=Path("hands.json")),
-            audio_FD=torch.zeros(3, 384),
-            fps=25.0,
-            seed=0,
-        )
+def test_on_a_movement_map_hands_are_drawn_over_the_box(
+    portrait: Pose, acted: HandTrack, tmp_path: Path
+) -> None:
+    path = tmp_path / "hands.json"
+    save_hand_track(path, acted)
+    box = drawn(scene(portrait, cyberhost.tiny()))[MAP]
+    maps = drawn(scene(portrait, cyberhost.tiny(), track=path))[MAP]
+    assert box.shape == (1, 3, 128, 96)
+    assert len(maps) == FRAMES
+    frames = maps[torch.arange(FRAMES)]
+    is_box = box[0].amin(dim=0) == 1
+    changed = (frames - box).abs().amax(dim=1) > 0.05
+    assert changed.flatten(1).any(dim=1).all(), "hands in every frame"
+    assert float(changed[:, is_box].float().mean()) < 0.5, "the box is still there"
+    fitted = align_track(load_hand_track(path), portrait).pose
+    torch.testing.assert_close(frames, draw_hands_on(box[0], fitted))
+
+
+def test_a_video_is_followed_with_the_whole_body_fitted_to_the_portrait(
+    portrait: Pose, acted: HandTrack, tmp_path: Path
+) -> None:
+    """A clip whose person stands elsewhere, half as large, gives the same skeletons."""
+    clip = written_clip(tmp_path / "clip.mp4", frames=FRAMES)
+    smaller = replace(
+        acted.pose,
+        **{
+            name: getattr(acted.pose, name) * (0.5, 0.5, 1) + np.float32((7, 20, 0))
+            for name in ("body_FKC", "face_FKC", "left_hand_FKC", "right_hand_FKC")
+        },
+    )
+    found = [following(pose) for pose in (acted.pose, smaller)]
+    maps = [drawn(scene(portrait, cyberhost.tiny(), video=clip, find=find))[MAP] for find in found]
+    one, two = (made[torch.arange(FRAMES)] for made in maps)
+    assert (one - two).abs().mean() < 0.01
+    torch.testing.assert_close(one, draw_skeleton(align_track(acted, portrait).pose), atol=1e-4, rtol=0)
+
+
+def test_skeletons_of_a_video_alone_stay_where_the_video_shows_them(
+    portrait: Pose, acted: HandTrack, tmp_path: Path
+) -> None:
+    """AnimateAnyone, at the rate that is asked for: from 25 to 12.5 frames per second."""
+    clip = written_clip(tmp_path / "clip.mp4", frames=FRAMES)
+    spec = published("animate-anyone")
+    find = following(acted.pose)
+    maps = drawn(scene(portrait, spec, video=clip, find=find))[MAP]
+    torch.testing.assert_close(maps[torch.arange(FRAMES)], draw_skeleton(acted.pose))
+    halved = drawn(scene(portrait, spec, video=clip, find=following(acted.pose), fps=12.5))[MAP]
+    assert len(halved) == FRAMES // 2
+
+
+def test_a_track_is_fitted_before_it_is_cut(portrait: Pose, acted: HandTrack, tmp_path: Path) -> None:
+    """As Align Hands does: one scale and shift from the whole track, however much of it is used."""
+    path = tmp_path / "hands.json"
+    save_hand_track(path, acted)
+    few = drawn(scene(portrait, cyberhost.tiny(), track=path, frames=3))[MAP]
+    assert len(few) == 3
+    np.testing.assert_allclose(
+        few.pose.left_hand_FKC, align_track(load_hand_track(path), portrait).pose.left_hand_FKC[:3]
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "chosen", "says"),
+    [
+        (emo2.tiny(), {"movement": (0.2, 0.1)}, r"movement box \(--movement\) was given, but 'emo2-tiny' is"),
+        (cyberhost.tiny(), {"amplitude": (1.0, 1.0)}, r"amplitude of gestures \(--amplitude\) was given"),
+        (cyberhost.tiny(), {"track": Path("a"), "video": Path("b")}, r"was given beside a driving video"),
+        (cyberhost.tiny(), {"movement": (0.2, 0.1), "video": Path("b")}, r"was given beside a driving video"),
+        (emo2.tiny(), {"track": Path("a"), "style": "dance"}, r"was given beside a hand track"),
+        (cyberhost.tiny(), {"when_short": "loop"}, r"neither a hand track nor a video drives"),
+    ],
+)
+def test_what_has_no_effect_is_refused(portrait: Pose, spec: SystemSpec, chosen: dict, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        drawn(scene(portrait, spec, **chosen))
+
+
+def written_clip(path: Path, *, frames: int) -> Path:
+    """A black clip, whose pictures nobody looks at."""
+    with VideoWriter(path, fps=25, height=128, width=96) as writer:
+        writer.write(np.zeros((frames, 128, 96, 3), dtype=np.uint8))
+    return path
+
+
+def following(pose: Pose) -> Callable[[np.ndarray], Pose]:
+    """Find the next frames of a pose, as many as there are pictures."""
+    seen = 0
+
+    def find(pictures_FYXC: np.ndarray) -> Pose:
+        nonlocal seen
+        seen += len(pictures_FYXC)
+        return pose[seen - len(pictures_FYXC) : seen]
+
+    return find

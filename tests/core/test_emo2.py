@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cyberhost_core.systems.track import Track
+from cyberhost_core.training.maps import MapConfig, choose_maps
 
 from cyberhost_core.backbone.embeddings import ConfidenceEmbedding
 from cyberhost_core.backbone.ops import TORCH_OPS
@@ -21,10 +23,8 @@ from cyberhost_core.systems import cyberhost, emo2
 from cyberhost_core.systems.encoders import Drive, Motion
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.spec import SystemSpec
-from cyberhost_core.systems.track import Track
 from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
 from cyberhost_core.training.losses import LossConfig
-from cyberhost_core.training.maps import MapConfig, choose_maps
 from cyberhost_core.training.pose_discriminator import PoseDiscriminator, PoseDiscriminatorConfig
 from cyberhost_core.training.recipes import RECIPES
 from cyberhost_core.training.runs import RunFiles, adopt, stage_trainer, train_stage

@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 import torch
+from cyberhost_core.diffusion.guidance import Guidance
+from cyberhost_core.systems.long_video import sample_video
+from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
+from cyberhost_core.systems.track import Track
 
 from cyberhost_core.backbone.conditions import Conditions
+<<<<<<< HEAD
 from cyberhost_core.conditioners.values import Drive, Encoded, Missing
 from cyberhost_core.diffusion.noise import FrameNoise
 from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
@@ -16,6 +21,12 @@ from cyberhost_core.guidance.guidance import Guidance
 from cyberhost_core.sampling.denoise import SamplingOptions
 from cyberhost_core.sampling.track import Track
 from cyberhost_core.sampling.video import sample_segment, sample_video
+=======
+from cyberhost_core.diffusion.noise import FrameNoise
+from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
+from cyberhost_core.errors import Cancelled
+from cyberhost_core.systems.encoders import Drive, Reference
+>>>>>>> cli
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 

@@ -90,7 +90,9 @@ def test_a_run_of_another_configuration_is_not_resumed(make_trainer: Callable) -
 def test_a_run_of_another_system_is_not_resumed(make_trainer: Callable, small_spec: SystemSpec) -> None:
     make_trainer().run(until=1)
     other = make_trainer(spec=small_spec.without(HandClarity))
-    with pytest.raises(CheckpointError, match=r"started with another system\.conditioners; resume with the same"):
+    with pytest.raises(
+        CheckpointError, match=r"started with another system\.conditioners; resume with the same"
+    ):
         other.run()
 
 

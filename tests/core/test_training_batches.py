@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cyberhost_core.training.maps import DrawnMaps, MapConfig, choose_maps
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -19,11 +20,16 @@ from cyberhost_core.conditioners.values import REFERENCE, SOUND
 from cyberhost_core.controls.audio_windows import windows
 from cyberhost_core.data.store import PreparedVideos, StoreError, write_video
 from cyberhost_core.systems.spec import SystemSpec
+<<<<<<< HEAD
 from cyberhost_core.training.batch import Batch
 from cyberhost_core.training.batches import BatchMaker, Drop, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules
 from cyberhost_core.training.losses.local_enhancement import LocalEnhancement
 from cyberhost_core.training.losses.region_masks import RegionMasks
+=======
+from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
+from cyberhost_core.training.stage import image_stage_spec
+>>>>>>> cli
 
 FRAMES = 5
 ALWAYS = SamplingConfig(drop=(), drop_past=0)

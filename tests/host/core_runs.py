@@ -1,9 +1,18 @@
-"""What the core alone makes of the same picture, voice and track as the prompts of the host tests."""
+"""What the core alone makes of the same picture, voice and track as the prompts of the host tests.
 
+talking, two stages                     prompts.segment, test_emo2: half a second of a bundled model
+echomimic_v2, hallo, animate_anyone     public_prompts: the track as it is in its file, nothing fitted
+multimodal, reenactment                 the workflows of these names, with their bundled files
+
+All give latents in the scale of a LATENT: the autoencoder's own, before any scale.
+"""
+
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import torch
+<<<<<<< HEAD
 from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.systems.long_video import sample_video
 from cyberhost_core.systems.sampling import SamplingOptions
@@ -23,69 +32,85 @@ from cyberhost_core.perception.hearing import hear, load_hearing
 from cyberhost_core.perception.pose import PoseDetector
 from cyberhost_core.pipeline.generate import GenerateOptions, Talker, sampling_options
 from cyberhost_core.systems.encoders import Reference
+=======
+from torch import Tensor
+
+from cyberhost_core import bundled
+from cyberhost_core.conditioners.asks import MAP
+from cyberhost_core.controls.hand_drawing import draw_peer_hands
+from cyberhost_core.controls.skeleton_map import draw_skeleton
+from cyberhost_core.hands.track import load_hand_track
+from cyberhost_core.media.audio import Sound, read_sound
+from cyberhost_core.media.images import read_image
+from cyberhost_core.pipeline.options import Driving, GenerateOptions, Networks
+from cyberhost_core.pipeline.talker import Talker
+from cyberhost_core.sampling.track import Track, make_track
+>>>>>>> cli
 
 from .public_prompts import SEED, STEPS
 
 VOICE = bundled.FOLDER / "speech" / "train_08.ogg"
+GESTURE_VOICE = bundled.FOLDER / "speech" / "held_out_03.ogg"
+GESTURE = bundled.FOLDER / "hand-tracks" / "puppet_gesture.json"
+CLIP = bundled.FOLDER / "clips" / "puppet_gesture.mp4"
 PICTURE = bundled.FOLDER / "portraits" / "puppet_0.png"
+FRAMES = 8  # of the prompt for AnimateAnyone
+_BUNDLED = Networks(pose_detector=bundled.POSE_NETWORK, face_network=bundled.FACE_NETWORK)
+_PUBLIC = GenerateOptions(seed=SEED, steps=STEPS, size=(128, 96))  # height, width of a bundled portrait
 
 
 def talking(path: Path, options: GenerateOptions) -> Tensor:
-    """Latents of half a second by the core's own pipeline, see prompts.segment."""
-    talker = Talker(load_checkpoint(path), pose_detector_path=bundled.POSE_NETWORK)
-    reference, pose = talker.reference(read_image(PICTURE))
-    track = talker.track(_cut(seconds=0.48), pose, options)
-    chosen = sampling_options(talker.checkpoint, options)
-    pieces = sample_video(
-        talker.checkpoint.model, reference, track, chosen, on_step=lambda _done, _steps: None
-    )
-    return torch.cat(list(pieces))
+    """Latents of half a second of a bundled model, see prompts.segment."""
+    return _driven(Talker.load(path, networks=_BUNDLED), _cut(seconds=0.48), options)
+
+
+def multimodal(options: GenerateOptions) -> Tensor:
+    """Latents of workflows/multimodal.json: 4.5 s, hands drawn on the movement map."""
+    driving = Driving(movement=(0.2, 0.1), track=GESTURE)
+    talker = Talker.load(bundled.CHECKPOINT, networks=_BUNDLED)
+    return _driven(talker, read_sound(GESTURE_VOICE), replace(options, driving=driving))
+
+
+def reenactment(options: GenerateOptions) -> Tensor:
+    """Latents of workflows/reenactment.json: the bundled clip's motion and sound, at its rate of 25."""
+    talker = Talker.load(bundled.CHECKPOINT, networks=_BUNDLED)
+    return _driven(talker, read_sound(CLIP), replace(options, driving=Driving(video=CLIP)))
 
 
 @cache
 def echomimic_v2(path: Path) -> Tensor:
-    """Latents of 15 frames, in the scale of a LATENT."""
-    checkpoint = load_checkpoint(path)
-    pose = load_hand_track(bundled.FOLDER / "hand-tracks" / "puppet_gesture.json").pose
-    maps_FCYX = draw_peer_hands_on(torch.zeros(1, 3, pose.height, pose.width), pose)
-    audio_FWD = _heard(checkpoint, seconds=0.6, fps=24.0)
-    track = Track(audio_FWD=audio_FWD, maps_FCYX=maps_FCYX[: len(audio_FWD)], clarity_4=torch.zeros(4))
-    return _sampled(checkpoint, _reference(path, checkpoint), track, scale=2.5)
+    """Latents of 15 frames, see public_prompts.echomimic_v2."""
+    talker = Talker.load(path, networks=_BUNDLED)
+    heard = talker.heard(_cut(seconds=0.6), fps=24.0)
+    hands = draw_peer_hands(load_hand_track(GESTURE).pose)
+    return _sampled(talker, make_track(talker.spec, {**heard, MAP: hands}, height=128, width=96), _PUBLIC)
 
 
 @cache
 def hallo(path: Path) -> Tensor:
-    """Latents of 20 frames, in the scale of a LATENT."""
-    checkpoint = load_checkpoint(path)
-    picture_YXC = read_image(PICTURE)
-    pose = PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
-    face = FaceIdentity(bundled.FACE_NETWORK)
-    vector_D = torch.from_numpy(face.raw_frames(picture_YXC[None], pose.face_FKC)[0])
-    sizes = [(16, 12), (8, 6), (4, 3), (2, 2)]  # tokens of 128 x 96 px
-    track = Track(
-        audio_FWD=_heard(checkpoint, seconds=0.8, fps=25.0),
-        maps_FCYX=face_box_map(pose),
-        clarity_4=torch.zeros(4),
-        masks=dict(enumerate(mask_levels(face_masks(pose), sizes))),
-    )
-    reference = _reference(path, checkpoint, image_vector_BD=vector_D[None])
-    return _sampled(checkpoint, reference, track, scale=3.5)
+    """Latents of 20 frames, see public_prompts.hallo."""
+    return _driven(Talker.load(path, networks=_BUNDLED), _cut(seconds=0.8), _PUBLIC)
 
 
-def _reference(path: Path, checkpoint: Checkpoint, **seen: Tensor) -> Reference:
-    pixels = torch.from_numpy(read_image(PICTURE).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-    with torch.inference_mode():
-        latents = _autoencoder(path).encode(pixels).latent_dist.mode()
-        return checkpoint.model.encode_reference(latents_BCHW=latents * checkpoint.spec.latent_scale, **seen)
+@cache
+def animate_anyone(path: Path, *, vae: Path, clip_vision: Path) -> Tensor:
+    """Latents of 8 frames, see public_prompts.animate_anyone; vae, clip_vision: as in Networks."""
+    networks = replace(_BUNDLED, vae=vae, clip_vision=clip_vision)
+    talker = Talker.load(path, networks=networks)
+    maps = draw_skeleton(load_hand_track(GESTURE).pose[:FRAMES])
+    return _sampled(talker, make_track(talker.spec, {MAP: maps}, height=128, width=96), _PUBLIC)
 
 
-def _autoencoder(checkpoint_path: Path) -> AutoencoderKL:
-    stored = open_checkpoint(checkpoint_path).autoencoder
-    assert stored is not None
-    state, config = stored
-    model = AutoencoderKL.from_config(config)
-    model.load_state_dict({name: value.float() for name, value in state.items()})
-    return model.eval()
+def _driven(talker: Talker, sound: Sound, options: GenerateOptions) -> Tensor:
+    """Let the pipeline draw what drives."""
+    portrait = talker.portrait(read_image(PICTURE), options)
+    return _sampled(talker, talker.track(sound, portrait, options), options)
+
+
+def _sampled(talker: Talker, track: Track, options: GenerateOptions) -> Tensor:
+    portrait = talker.portrait(read_image(PICTURE), options)
+    pieces = talker.latents(talker.reference(portrait), track, options, on_step=lambda _done, _steps: None)
+    return torch.cat(list(pieces)) / talker.spec.latent_scale
 
 
 def _cut(*, seconds: float) -> Sound:
@@ -97,22 +122,3 @@ def _cut(*, seconds: float) -> Sound:
         rate_hz=sound.rate_hz,
         name="cut",
     )
-
-
-def _heard(checkpoint: Checkpoint, *, seconds: float, fps: float) -> Tensor:
-    cut = _cut(seconds=seconds)
-    audio = checkpoint.spec.audio
-    assert audio is not None and checkpoint.audio_encoder is not None
-    ears = load_hearing(audio.hearing, *checkpoint.audio_encoder)
-    features_FD = hear(ears, cut.speech_T(), frames=cut.frames(fps), fps=fps)
-    return audio_windows(checkpoint.spec, features_FD, hearing=audio.hearing)
-
-
-def _sampled(checkpoint: Checkpoint, reference: Reference, track: Track, *, scale: float) -> Tensor:
-    options = SamplingOptions(
-        schedule=checkpoint.spec.schedule.derive(steps=STEPS),
-        guidance=Guidance(reference_scale=scale, audio_scale=scale),
-        seed=SEED,
-    )
-    pieces = sample_video(checkpoint.model, reference, track, options, on_step=lambda _done, _steps: None)
-    return torch.cat(list(pieces)) / checkpoint.spec.latent_scale

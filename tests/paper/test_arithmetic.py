@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 import torch
-from cyberhost_core.diffusion.guidance import Guidance
 
 from cyberhost_core.backbone.latents_bank import BankConfig, LatentsBank
 from cyberhost_core.backbone.map_encoder import MapEncoder
