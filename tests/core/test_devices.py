@@ -8,17 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from cyberhost_core.diffusion.guidance import Guidance
-from cyberhost_core.systems.sampling import guided_conditions, guided_prediction
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from cyberhost_core.checkpoints.peers import plan_peer
-<<<<<<< HEAD
 from cyberhost_core.conditioners.reference_input import ReferenceInput
-=======
->>>>>>> cli
 from cyberhost_core.profiling.random_inputs import RandomInputs, Size
 from cyberhost_core.sampling.network import GuidedNetwork, Moment
 from cyberhost_core.systems.model import SystemModel, on_meta

@@ -6,11 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-<<<<<<< HEAD
-=======
-import torch
-from cyberhost_core.systems.track import Track
->>>>>>> cli
 
 from cyberhost_core.conditioners.values import NOTHING
 from cyberhost_core.errors import ConfigError

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cyberhost_core.systems.track import Track
 
 from cyberhost_core.backbone.reference_net import ReferenceNet
 from cyberhost_core.backbone.unet import UNet

@@ -5,13 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from cyberhost_core.diffusion.guidance import Guidance
-from cyberhost_core.systems.long_video import sample_video
-from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
-from cyberhost_core.systems.track import Track
 
 from cyberhost_core.backbone.conditions import Conditions
-<<<<<<< HEAD
 from cyberhost_core.conditioners.values import Drive, Encoded, Missing
 from cyberhost_core.diffusion.noise import FrameNoise
 from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
@@ -21,12 +16,6 @@ from cyberhost_core.guidance.guidance import Guidance
 from cyberhost_core.sampling.denoise import SamplingOptions
 from cyberhost_core.sampling.track import Track
 from cyberhost_core.sampling.video import sample_segment, sample_video
-=======
-from cyberhost_core.diffusion.noise import FrameNoise
-from cyberhost_core.diffusion.schedule import SAMPLERS, ScheduleSpec, make_scheduler
-from cyberhost_core.errors import Cancelled
-from cyberhost_core.systems.encoders import Drive, Reference
->>>>>>> cli
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 
@@ -88,9 +77,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(film: Film
     assert not torch.allclose(film(11, seed=3), film(11, seed=4), atol=1e-2)
 
 
-def test_a_longer_sound_changes_nothing_in_the_first_segment(
-    model: SystemModel, reference: Encoded
-) -> None:
+def test_a_longer_sound_changes_nothing_in_the_first_segment(model: SystemModel, reference: Encoded) -> None:
     sound = track(25)
     shorter = sound.first(12)
     first, same = (

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-<<<<<<< HEAD
 
 from cyberhost_core.conditioners.drawn_maps import DrawnMaps
 from cyberhost_core.conditioners.motion_frames import MotionFrames
@@ -16,16 +15,6 @@ from cyberhost_core.guidance.guidance import FULL, WITHOUT_BOTH
 from cyberhost_core.sampling.denoise import SamplingOptions
 from cyberhost_core.sampling.track import Track
 from cyberhost_core.sampling.video import sample_segment, sample_video
-=======
-from cyberhost_core.diffusion.guidance import Guidance
-from cyberhost_core.systems.long_video import sample_video
-from cyberhost_core.systems.sampling import SamplingOptions, sample_segment
-from cyberhost_core.systems.track import Track
-
-from cyberhost_core.diffusion.noise import FrameNoise
-from cyberhost_core.diffusion.schedule import make_scheduler
-from cyberhost_core.systems.encoders import Reference
->>>>>>> cli
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SlidingWindowsSpec, SystemSpec
 
@@ -123,9 +112,7 @@ def test_a_video_has_exactly_the_frames_of_its_track(
     assert torch.isfinite(latents).all()
 
 
-def test_the_null_pass_sees_nothing_where_the_map_is_not_kept(
-    model: SystemModel, reference: Encoded
-) -> None:
+def test_the_null_pass_sees_nothing_where_the_map_is_not_kept(model: SystemModel, reference: Encoded) -> None:
     """Nothing is added to the features; an empty map's encoding would be something, from its biases."""
     drive = track(6).of(range(6))
     null, full = (

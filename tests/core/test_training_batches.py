@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cyberhost_core.training.maps import DrawnMaps, MapConfig, choose_maps
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -20,16 +19,11 @@ from cyberhost_core.conditioners.values import REFERENCE, SOUND
 from cyberhost_core.controls.audio_windows import windows
 from cyberhost_core.data.store import PreparedVideos, StoreError, write_video
 from cyberhost_core.systems.spec import SystemSpec
-<<<<<<< HEAD
 from cyberhost_core.training.batch import Batch
 from cyberhost_core.training.batches import BatchMaker, Drop, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules
 from cyberhost_core.training.losses.local_enhancement import LocalEnhancement
 from cyberhost_core.training.losses.region_masks import RegionMasks
-=======
-from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
-from cyberhost_core.training.stage import image_stage_spec
->>>>>>> cli
 
 FRAMES = 5
 ALWAYS = SamplingConfig(drop=(), drop_past=0)
@@ -100,7 +94,9 @@ def test_a_clip_and_what_drives_it_come_from_the_same_frames(maker: Callable) ->
         assert torch.equal(batch.past[0], latents[start - 4 : start]), "the frames right before"
         sound = windows(torch.from_numpy(video.audio_FD).float(), size=5)
         assert torch.equal(batch.drive["audio"][0], sound[start : start + FRAMES])
-        assert torch.equal(batch.drive["clarity"][0], torch.from_numpy(video.clarity_F4[start : start + FRAMES]))
+        assert torch.equal(
+            batch.drive["clarity"][0], torch.from_numpy(video.clarity_F4[start : start + FRAMES])
+        )
 
 
 def test_the_reference_is_one_of_the_frames_that_may_serve_with_its_own_crops(maker: Callable) -> None:
@@ -111,7 +107,9 @@ def test_the_reference_is_one_of_the_frames_that_may_serve_with_its_own_crops(ma
         video, _ = find(made.videos, batch.latents[0])
         latents = torch.from_numpy(video.latents_FCHW).float()
         (choice,) = (
-            i for i, f in enumerate(video.reference_R) if torch.equal(latents[f], batch.portrait["latents"][0])
+            i
+            for i, f in enumerate(video.reference_R)
+            if torch.equal(latents[f], batch.portrait["latents"][0])
         )
         chosen.add(choice)
         assert torch.equal(batch.portrait["face_vector"][0], torch.from_numpy(video.face_vectors_RD[choice]))

@@ -12,27 +12,6 @@ from functools import cache
 from pathlib import Path
 
 import torch
-<<<<<<< HEAD
-from cyberhost_core.diffusion.guidance import Guidance
-from cyberhost_core.systems.long_video import sample_video
-from cyberhost_core.systems.sampling import SamplingOptions
-from cyberhost_core.systems.track import Track, audio_windows
-from diffusers import AutoencoderKL
-from torch import Tensor
-
-from cyberhost_core import bundled
-from cyberhost_core.checkpoints.file import Checkpoint, load_checkpoint, open_checkpoint
-from cyberhost_core.controls.face_masks import face_box_map, face_masks, mask_levels
-from cyberhost_core.controls.hand_drawing import draw_peer_hands_on
-from cyberhost_core.hands.track import load_hand_track
-from cyberhost_core.media.audio import Sound, read_sound
-from cyberhost_core.media.images import read_image
-from cyberhost_core.perception.face_identity import FaceIdentity
-from cyberhost_core.perception.hearing import hear, load_hearing
-from cyberhost_core.perception.pose import PoseDetector
-from cyberhost_core.pipeline.generate import GenerateOptions, Talker, sampling_options
-from cyberhost_core.systems.encoders import Reference
-=======
 from torch import Tensor
 
 from cyberhost_core import bundled
@@ -45,7 +24,6 @@ from cyberhost_core.media.images import read_image
 from cyberhost_core.pipeline.options import Driving, GenerateOptions, Networks
 from cyberhost_core.pipeline.talker import Talker
 from cyberhost_core.sampling.track import Track, make_track
->>>>>>> cli
 
 from .public_prompts import SEED, STEPS
 
