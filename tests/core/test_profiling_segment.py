@@ -13,8 +13,9 @@ from cyberhost_core.checkpoints.autoencoders import usual_autoencoder
 from cyberhost_core.checkpoints.file import Checkpoint, save_checkpoint
 from cyberhost_core.cli.main import OK, UNUSABLE, main
 from cyberhost_core.errors import ConfigError
+from cyberhost_core.pipeline.devices import usable_device
 from cyberhost_core.profiling import device_clock
-from cyberhost_core.profiling.device_clock import DeviceClock, too_large_in_words, usable_device
+from cyberhost_core.profiling.device_clock import DeviceClock, too_large_in_words
 from cyberhost_core.profiling.random_inputs import Size
 from cyberhost_core.profiling.random_model import random_model
 from cyberhost_core.profiling.segment_speed import SegmentConfig, measure_segment

@@ -96,11 +96,7 @@ def sampled_in_host(out: str) -> dict[str, float]:
         audio_scale=2.0,
     )
     pose = core("perception.pose").PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
-    movement, regions, values = (
-        core("controls.movement_map"),
-        core("controls.regions"),
-        core("conditioners.values"),
-    )
+    movement, regions = core("controls.movement_map"), core("controls.regions")
     box = movement.fixed_box(pose, width_frac=0.2, height_frac=0.1)
     told = {
         asks.SOUND: heard,
