@@ -35,6 +35,32 @@ def picture_and_voice() -> tuple[Any, Any]:
     return core("media.images").read_image(bundled.portraits()[0]), voice
 
 
+def euler_steps(model: Any, *, seed: int, steps: int, reference_scale: float, audio_scale: float) -> Any:
+    """In a host: its own noise, euler sampler and simple scheduler, as the sampler node takes them."""
+    import comfy.samplers
+    from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
+    from pack.nodes.bridge.long_video import HostSampling
+
+    schedule = model.get_model_object("model_sampling")
+    return HostSampling(
+        noise=Noise_RandomNoise(seed),
+        sampler=comfy.samplers.sampler_object("euler"),
+        sigmas=comfy.samplers.calculate_sigmas(schedule, "simple", steps),
+        reference_scale=reference_scale,
+        audio_scale=audio_scale,
+    )
+
+
+def speech_features(audio_encoder: Any) -> Any:
+    """In a host: what the pack's audio node makes of the voice."""
+    import torch
+    from pack.nodes.helpers.hearing import hear
+
+    _, voice = picture_and_voice()
+    audio = {"waveform": torch.from_numpy(voice.wave_CT)[None], "sample_rate": voice.rate_hz}
+    return hear(audio, encoder=audio_encoder, encoded=None, fps=25.0).heard
+
+
 def load_pack() -> None:
     """As the host does: under a name of its own, its folder not on the path."""
     spec = importlib.util.spec_from_file_location(

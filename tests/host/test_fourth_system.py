@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 if "inside" in sys.modules:
-    from inside import core, picture_and_voice  # type: ignore[import-not-found]
+    from inside import core, euler_steps, picture_and_voice, speech_features  # type: ignore[import-not-found]
 else:
-    from .inside import core, picture_and_voice
+    from .inside import core, euler_steps, picture_and_voice, speech_features
 
 bundled = core("bundled")
 conditioner, values = core("conditioners.conditioner"), core("conditioners.values")
@@ -184,34 +184,22 @@ def sampled_in_core(path: Path) -> torch.Tensor:
 
 def sampled_in_host(path: str, out: str) -> dict[str, float]:
     """In the host: the pack's own loader, reference, conditions and sampler, with native noise and sigmas."""
-    import comfy.samplers
-    from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
     from pack.nodes.bridge.loading import load
-    from pack.nodes.bridge.long_video import HostSampling, sample_track
+    from pack.nodes.bridge.long_video import sample_track
     from pack.nodes.bridge.passes import make_passes
     from pack.nodes.bridge.reference import read_reference
-    from pack.nodes.helpers.hearing import hear
     from safetensors.torch import save_file
 
     asks, maps = core("conditioners.asks"), core("controls.movement_map")
     loaded = load(Path(path))
-    picture_YXC, voice = picture_and_voice()
-    audio = {"waveform": torch.from_numpy(voice.wave_CT)[None], "sample_rate": voice.rate_hz}
-    heard = hear(audio, encoder=loaded.audio_encoder, encoded=None, fps=25.0).heard
+    picture_YXC, _ = picture_and_voice()
+    heard = speech_features(loaded.audio_encoder)
     pose = core("perception.pose").PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
     box = maps.fixed_box(pose, width_frac=0.2, height_frac=0.1)
     told = {asks.SOUND: heard, asks.MAP: maps.draw_movement_map(box, height=128, width=96)[None]}
     bank, _ = read_reference(loaded.parts, loaded.vae, picture_YXC, known={})
     passes, _, _ = make_passes(loaded.parts, bank, told, connected=told)
-    sampling = HostSampling(
-        noise=Noise_RandomNoise(SEED),
-        sampler=comfy.samplers.sampler_object("euler"),
-        sigmas=comfy.samplers.calculate_sigmas(
-            loaded.model.get_model_object("model_sampling"), "simple", STEPS
-        ),
-        reference_scale=2.0,
-        audio_scale=2.0,
-    )
+    sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=2.0, audio_scale=2.0)
     full, reference, null = passes
     latents = sample_track(loaded.model, full=full, reference=reference, null=null, sampling=sampling)
     save_file({"latents": latents.contiguous()}, out)

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import torch
 
 if "inside" in sys.modules:
-    from inside import core, picture_and_voice  # type: ignore[import-not-found]
+    from inside import core, euler_steps, picture_and_voice, speech_features  # type: ignore[import-not-found]
 else:
-    from .inside import core, picture_and_voice
+    from .inside import core, euler_steps, picture_and_voice, speech_features
 
 dual, gradients = core("guidance.dual"), core("guidance.gradients")
 bundled, asks = core("bundled"), core("conditioners.asks")
@@ -73,28 +73,16 @@ def sampled_in_core(strength: float | None, sampler: str = "euler") -> torch.Ten
 
 def sampled_in_host(out: str) -> dict[str, float]:
     """In the host: one segment with the native euler sampler, plainly and by both strengths."""
-    import comfy.samplers
-    from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
     from pack.nodes.bridge.loading import load
-    from pack.nodes.bridge.long_video import HostSampling, sample_track
+    from pack.nodes.bridge.long_video import sample_track
     from pack.nodes.bridge.passes import make_passes
     from pack.nodes.bridge.reference import read_reference
-    from pack.nodes.helpers.hearing import hear
     from safetensors.torch import save_file
 
     loaded = load(bundled.CHECKPOINT)
-    picture_YXC, voice = picture_and_voice()
-    audio = {"waveform": torch.from_numpy(voice.wave_CT)[None], "sample_rate": voice.rate_hz}
-    heard = hear(audio, encoder=loaded.audio_encoder, encoded=None, fps=25.0).heard
-    sampling = HostSampling(
-        noise=Noise_RandomNoise(SEED),
-        sampler=comfy.samplers.sampler_object("euler"),
-        sigmas=comfy.samplers.calculate_sigmas(
-            loaded.model.get_model_object("model_sampling"), "simple", STEPS
-        ),
-        reference_scale=1.5,
-        audio_scale=2.0,
-    )
+    picture_YXC, _ = picture_and_voice()
+    heard = speech_features(loaded.audio_encoder)
+    sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=1.5, audio_scale=2.0)
     pose = core("perception.pose").PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
     movement, regions = core("controls.movement_map"), core("controls.regions")
     box = movement.fixed_box(pose, width_frac=0.2, height_frac=0.1)
