@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from cyberhost_core import bundled
-from cyberhost_core.pipeline.driving import Driving
-from cyberhost_core.pipeline.generate import GenerateOptions
+from cyberhost_core.pipeline.options import Driving, GenerateOptions
 
 from .core_runs import talking
 from .events import Events
