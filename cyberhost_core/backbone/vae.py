@@ -14,6 +14,8 @@ from torch.nn import functional as nnf
 
 from ..config import Config
 
+DECODE_CHUNK = 16  # frames decoded at once, by whichever autoencoder; bounds the memory
+
 
 class TinyVAEConfig(Config):
     """Sizes of the autoencoder; widths from the coarsest grid (1/8) to the finest (1/2)."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .. import bundled
+from ..backbone.vae import DECODE_CHUNK
 from ..checkpoints.file import StoredCheckpoint, open_checkpoint, system_model
 from ..conditioners.asks import CLARITY, EMBEDDING, FACE, HANDS, POSE, REGION_WEIGHTS, SOUND, Ask
 from ..conditioners.drawn_maps import DrawnMaps
@@ -44,8 +45,6 @@ from .autoencoders import autoencoder_of
 from .driving import Scene, Tell, drawn
 from .options import GenerateOptions, Networks
 from .portrait import Portrait
-
-DECODE_CHUNK = 16  # frames; bounds the memory of decoding
 
 
 class Talker:

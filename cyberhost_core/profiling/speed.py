@@ -14,11 +14,13 @@ import numpy as np
 import torch
 
 from .. import bundled
+from ..backbone.vae import DECODE_CHUNK
 from ..media.audio import read_sound
 from ..media.images import read_image
 from ..media.video import VideoWriter
 from ..pipeline.generate import Progress
-from ..pipeline.talker import DECODE_CHUNK, GenerateOptions, Networks, Talker
+from ..pipeline.options import GenerateOptions, Networks
+from ..pipeline.talker import Talker
 from ..reports.machine import describe_machine, peak_memory_mb
 from ..reports.tables import aligned
 from .speed_growth import SHORT_STEPS, Growth, growth_rows, sample_all, sampling_options

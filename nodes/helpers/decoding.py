@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...cyberhost_core.backbone.vae import DECODE_CHUNK
 from ...cyberhost_core.errors import MediaError
 from ...cyberhost_core.media.audio import Sound
 from ...cyberhost_core.media.video import VideoWriter
-from ...cyberhost_core.pipeline.generate import DECODE_CHUNK
 from ..bridge.progress import progress, stop_if_cancelled
 from .audio import sound_from_audio
 

@@ -1,7 +1,7 @@
 """The command line runs every system that the nodes run, and to the same latents for the same seed.
 
-Each graph is the shipped workflow of its name, short: the nodes that it connects, with few steps. The core's side
-is what `cyberhost generate` calls, with the options that it would build.
+Each graph is the shipped workflow of its name, short: the nodes that it connects, with few steps. The core's
+side is what `cyberhost generate` calls, with the options that it would build.
 """
 
 import json
@@ -88,6 +88,10 @@ def aligned(*, track: list, pose: list) -> dict:
     )
 
 
+def detected(image: list) -> dict:
+    return node("CyberHostDWPose", image=image, detector="puppet-pose (bundled)", padding=1.0)
+
+
 def of_video() -> Prompt:
     """The person of a user's clip: frames, pose, track."""
     return {
@@ -143,7 +147,7 @@ def test_a_clip_gives_all_motion(filled: Client, media: list[Path]) -> None:
 
 def test_echomimic_v2_with_a_track(filled: Client, public: dict[str, Path]) -> None:
     prompt = echomimic_v2(
-        pose=node("CyberHostDWPose", image=["example", 0], detector="puppet-pose (bundled)", padding=1.0),
+        pose=detected(["example", 0]),
         voice=node("TrimAudioDuration", audio=["example", 1], start_index=1.0, duration=0.48),
         aligned=aligned(track=["track", 0], pose=["pose", 0]),
         map=skeletons(["aligned", 1], parts="hands (EchoMimicV2)"),

@@ -19,8 +19,8 @@ from ...media.audio import Sound
 from ...metrics.hand_landing import hand_landing
 from ...metrics.lip_sync import lip_sync, mouth_opening, shuffled_lip_sync
 from ...perception.pose import PoseDetector
-from ...pipeline.driving import Driving
-from ...pipeline.talker import GenerateOptions, Networks, Talker
+from ...pipeline.options import Driving, GenerateOptions, Networks
+from ...pipeline.talker import Talker
 from ...puppets.performance import random_performance
 from ...puppets.world import FPS, render_performance
 from ...types import Pose

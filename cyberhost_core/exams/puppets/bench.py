@@ -14,7 +14,8 @@ from pathlib import Path
 from ...conditioners.drawn_maps import DrawnMaps
 from ...errors import ConfigError
 from ...pipeline.generate import Progress
-from ...pipeline.talker import Networks, Talker
+from ...pipeline.options import Networks
+from ...pipeline.talker import Talker
 from ...puppets.speech import bundled_utterances
 from ...reports.machine import describe_machine, peak_memory_mb
 from ...reports.tables import BenchReport

@@ -17,9 +17,9 @@ from ...conditioners.values import Encoded
 from ...controls.movement_map import fixed_box
 from ...media.audio import Sound
 from ...perception.pose import PoseDetector
-from ...pipeline.driving import Driving
+from ...pipeline.options import Driving, GenerateOptions
 from ...pipeline.portrait import Portrait
-from ...pipeline.talker import GenerateOptions, Talker
+from ...pipeline.talker import Talker
 from ...puppets.identity import Identity, random_identity
 from ...puppets.performance import MAX_DEFOCUS, MAX_EXPOSURE_FRAMES, random_performance
 from ...puppets.speech import Utterance, bundled_utterances, mouth_shape
