@@ -12,7 +12,7 @@ from cyberhost_core.errors import ConfigError
 from cyberhost_core.exams.puppets import takes
 from cyberhost_core.exams.puppets.bench import BenchConfig, evaluate_talker
 from cyberhost_core.exams.puppets.takes import Truth, even_identities
-from cyberhost_core.pipeline.generate import Progress
+from cyberhost_core.pipeline.generate import Progress  # noqa: TC001
 from cyberhost_core.pipeline.options import GenerateOptions
 from cyberhost_core.pipeline.portrait import Portrait
 from cyberhost_core.puppets.split import HELD_OUT_IDENTITIES
