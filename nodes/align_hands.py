@@ -42,7 +42,7 @@ class AlignHands(io.ComfyNode):
                     min=LOWEST_FPS,
                     max=HIGHEST_FPS,
                     step=0.01,
-                    tooltip="Frame rate of the result, in frames per second; the track is moved to it.",
+                    tooltip="Frame rate of the result, in frames per second; the track is resampled to it.",
                 ),
                 io.Float.Input(
                     "scale",
@@ -50,7 +50,7 @@ class AlignHands(io.ComfyNode):
                     min=0.1,
                     max=10.0,
                     step=0.01,
-                    tooltip="Times the fitted size, about the neck (or the wrists); 1 is as fitted.",
+                    tooltip="Factor on the fitted size, around the neck (or the wrists); 1 keeps the fit.",
                 ),
                 io.Float.Input(
                     "offset_x", **shift, tooltip="Move the hands right, as a fraction of the picture's width."

@@ -14,9 +14,8 @@ class AudioFeatures(io.ComfyNode):
             display_name="Wav2Vec Audio Features",
             category="CyberHost",
             description=(
-                "Turns a voice into what the model hears, one row per video frame: wav2vec2 or Whisper "
-                "features, made as its checkpoint was trained. Its frame count and frame rate are what the "
-                "later nodes need."
+                "Turns a voice into the audio features that the checkpoint was trained with (wav2vec2 or "
+                "Whisper), one row per video frame. The later nodes need its frame count and frame rate."
             ),
             search_aliases=["wav2vec2", "whisper", "audio embeds", "speech features", "lip sync audio"],
             inputs=[
@@ -37,14 +36,15 @@ class AudioFeatures(io.ComfyNode):
                 io.AudioEncoder.Input(
                     "audio_encoder",
                     optional=True,
-                    tooltip="From Load CyberHost: it hears as its checkpoint was trained. For plain wav2vec2 "
-                    "checkpoints also from Load Audio Encoder, the one that the checkpoint was trained with.",
+                    tooltip="From Load CyberHost, so that the features are those the checkpoint was "
+                    "trained with. For plain wav2vec2 checkpoints, Load Audio Encoder also works, with the "
+                    "encoder that the checkpoint was trained with.",
                 ),
                 io.AudioEncoderOutput.Input(
                     "encoded",
                     optional=True,
-                    tooltip="In place of an encoder, for plain wav2vec2 checkpoints: what Audio Encoder "
-                    "Encode made of this voice.",
+                    tooltip="Instead of an encoder, for plain wav2vec2 checkpoints: the output of Audio "
+                    "Encoder Encode for this voice.",
                 ),
             ],
             outputs=[

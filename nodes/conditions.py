@@ -20,9 +20,10 @@ class Conditions(io.ComfyNode):
             display_name="CyberHost Conditions",
             category="CyberHost",
             description=(
-                "Everything that drives the video, as three conditionings: with reference and sound, with "
-                "the reference only, and with neither. In CyberHost the map stays in all three; what lacks "
-                "for a checkpoint is named, what it does not use is ignored with a notice."
+                "Combines everything that drives the video into three conditionings: with reference and "
+                "sound, with the reference only, and with neither. With CyberHost, the map stays in all "
+                "three. If an input that the checkpoint needs is missing, the error names it; an input "
+                "that it does not use is ignored, with a notice."
             ),
             search_aliases=["conditioning", "guidance"],
             hidden=[io.Hidden.unique_id],
@@ -33,8 +34,8 @@ class Conditions(io.ComfyNode):
                     "audio_features",
                     optional=True,
                     tooltip=(
-                        "From Wav2Vec Audio Features; its length is the video's length. Checkpoints that "
-                        "hear nothing (AnimateAnyone) do without: the maps say how long the video is."
+                        "From Wav2Vec Audio Features; its length is the video's length. AnimateAnyone "
+                        "needs none: its maps set the length."
                     ),
                 ),
                 io.Image.Input(
@@ -42,8 +43,8 @@ class Conditions(io.ComfyNode):
                     optional=True,
                     tooltip=(
                         "One map for the whole video (movement box, Hallo's face box), or one per frame: "
-                        "skeletons, hands drawn on the movement map, EchoMimicV2's hands. Painted maps work, "
-                        "too."
+                        "skeletons, hands drawn on the movement map, EchoMimicV2's hands. Painted maps "
+                        "also work."
                     ),
                 ),
                 io.Float.Input(
@@ -53,14 +54,14 @@ class Conditions(io.ComfyNode):
                     max=1.0,
                     step=0.05,
                     tooltip=(
-                        "How sharp the hands are asked to be, 0..1 of the checkpoint's calibrated range; the "
-                        "paper asks for high values (1)."
+                        "How sharp the hands should be, as a fraction of the checkpoint's calibrated "
+                        "range, 0 to 1; the paper asks for high values (1)."
                     ),
                 ),
                 io.Custom("CYBERHOST_CLARITY").Input(
                     "clarity",
                     optional=True,
-                    tooltip="Measured scores of a driving clip, instead of the slider: their mean.",
+                    tooltip="Scores measured on a driving clip; their mean replaces the slider.",
                 ),
                 *(
                     io.Float.Input(
@@ -71,7 +72,7 @@ class Conditions(io.ComfyNode):
                         step=0.05,
                         optional=True,
                         **RARELY_TOUCHED,
-                        tooltip=f"How much {what} with the sound, as a factor; used by Hallo alone.",
+                        tooltip=f"How much {what} with the sound, as a factor; only Hallo uses it.",
                     )
                     for name, what in (
                         ("pose", "head and body move"),

@@ -18,9 +18,9 @@ class EMO2Conditions(io.ComfyNode):
             display_name="EMO2 Conditions",
             category="CyberHost",
             description=(
-                "Everything that drives EMO2's video model, as three conditionings: with reference and "
-                "sound, with the reference only, and with neither. Hands stay in all three. What a "
-                "checkpoint does not use is ignored with a notice."
+                "Combines everything that drives EMO2's video model into three conditionings: with "
+                "reference and sound, with the reference only, and with neither. Hands stay in all three. "
+                "An input that the checkpoint does not use is ignored, with a notice."
             ),
             search_aliases=["emo2", "hands", "conditioning", "guidance"],
             hidden=[io.Hidden.unique_id],
@@ -42,8 +42,9 @@ class EMO2Conditions(io.ComfyNode):
                     max=1.0,
                     step=0.05,
                     tooltip=(
-                        "How sure a detector would be of the hands, as a share of the checkpoint's "
-                        "calibrated high value; the paper asks for high values (1), which make hands clear."
+                        "How confident a detector would be about the hands, as a fraction of the "
+                        "checkpoint's calibrated high value; the paper asks for high values (1), which "
+                        "make hands clear."
                     ),
                 ),
             ],

@@ -45,7 +45,7 @@ class Example(io.ComfyNode):
                 io.Combo.Input(
                     "voice",
                     options=bundled_names("speech", ".ogg", ".wav"),
-                    tooltip="3 to 4.5 seconds of speech; the tiny model has not heard those named held_out.",
+                    tooltip="3 to 4.5 seconds of speech; those named held_out were not used in training.",
                 ),
             ],
             outputs=[

@@ -16,8 +16,8 @@ class FaceBoxMap(io.ComfyNode):
             display_name="Face Box Map",
             category="CyberHost",
             description=(
-                "Draws the box of the face, white on black, from the pose of the reference picture: the map "
-                "that Hallo's checkpoints want. Painted boxes work, too."
+                "Draws a white box around the face on black, from the pose of the reference picture: the "
+                "map that Hallo needs. Painted boxes also work."
             ),
             search_aliases=["face locator", "face mask", "hallo"],
             inputs=[

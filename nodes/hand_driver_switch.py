@@ -25,8 +25,8 @@ class HandDriverSwitch(io.ComfyNode):
             display_name="Hand Driver Switch",
             category="CyberHost",
             description=(
-                "Hands on the track of one of four hand drivers. The others do not run, so that they may "
-                "stay connected at no cost."
+                "Selects the track of one of four hand drivers. The others do not run, so they can stay "
+                "connected at no cost."
             ),
             search_aliases=["choose hand driver", "select gesture", "switch"],
             inputs=[
@@ -41,7 +41,7 @@ class HandDriverSwitch(io.ComfyNode):
                         name,
                         optional=True,
                         lazy=True,
-                        tooltip=f"The track to hand on when driver is {name}, usually from {node}.",
+                        tooltip=f"The track to use if driver is {name}, usually from {node}.",
                     )
                     for name, node in DRIVERS.items()
                 ),

@@ -24,7 +24,7 @@ class RenderHandMaps(io.ComfyNode):
             category="CyberHost",
             description=(
                 "Draws a hand track for EMO2's second stage: both hands as shaded surfaces, arms and legs "
-                "as keypoints, and how sure the detector was of each hand. A track of keypoints alone is "
+                "as keypoints, and the detector's confidence in each hand. A track of keypoints alone is "
                 "fitted first."
             ),
             search_aliases=["emo2", "mano maps", "hand mesh", "draw hands", "keypoint maps"],

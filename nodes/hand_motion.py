@@ -23,8 +23,8 @@ class HandMotion(io.ComfyNode):
             display_name="EMO2 Hand Motion",
             category="CyberHost",
             description=(
-                "Makes hands that follow a voice (EMO2, stage 1): a hand track as long as the voice, like "
-                "every other hand driver's. Another seed gives other gestures."
+                "Generates hands that follow a voice (EMO2, stage 1), as a hand track as long as the "
+                "voice. A different seed gives different gestures."
             ),
             search_aliases=["emo2", "hand driver", "gesture", "co-speech gestures", "audio driven hands"],
             has_intermediate_output=True,
@@ -32,13 +32,13 @@ class HandMotion(io.ComfyNode):
             inputs=[
                 io.Custom("CYBERHOST_AUDIO").Input(
                     "audio_features",
-                    tooltip="From Wav2Vec Audio Features; heard with the wav2vec2 that the model was "
+                    tooltip="From Wav2Vec Audio Features; made with the wav2vec2 that the model was "
                     "trained with.",
                 ),
                 io.Combo.Input(
                     "model",
                     options=gesture_models(),
-                    tooltip="A gesture model in models/cyberhost, or the bundled one, which learnt from "
+                    tooltip="A gesture model in models/cyberhost, or the bundled one, which was trained on "
                     "drawn puppets.",
                 ),
                 io.Int.Input(
@@ -47,13 +47,13 @@ class HandMotion(io.ComfyNode):
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
                     control_after_generate=True,
-                    tooltip="Which gestures: the same seed gives the same hands.",
+                    tooltip="Selects the gestures: the same seed gives the same hands.",
                 ),
                 io.Combo.Input(
                     "style",
                     options=STYLES,
                     default=STYLES[0],
-                    tooltip="What the person does. The bundled model learnt speaking alone.",
+                    tooltip="What the person does. The bundled model was trained on speaking only.",
                 ),
                 io.Float.Input(
                     "amplitude_left",
@@ -70,14 +70,13 @@ class HandMotion(io.ComfyNode):
                 io.Custom("POSE_KEYPOINT").Input(
                     "reference_pose",
                     optional=True,
-                    tooltip="The pose of the portrait: the hands then have its size and hang on its arms. "
-                    "Without it, hands of a usual half-body picture, 768 x 1024 pixels.",
+                    tooltip="The pose of the portrait: the hands then fit its size and arms. Without it, "
+                    "hands of a typical half-body picture, 768 x 1024 pixels.",
                 ),
                 io.ClipVisionOutput.Input(
                     "clip_vision_output",
                     optional=True,
-                    tooltip="What CLIP Vision Encode sees in the portrait, for models that were trained "
-                    "with it.",
+                    tooltip="The portrait from CLIP Vision Encode, for models that were trained with it.",
                 ),
                 io.Int.Input(
                     "steps",
@@ -86,7 +85,7 @@ class HandMotion(io.ComfyNode):
                     max=1000,
                     optional=True,
                     **RARELY_TOUCHED,
-                    tooltip="Sampling steps; 0 takes as many as the model asks for.",
+                    tooltip="Sampling steps; 0 uses the model's own number.",
                 ),
             ],
             outputs=[

@@ -37,7 +37,7 @@ class HandTrackEdit(io.ComfyNode):
                     "amplitude_left",
                     **amplitude,
                     tooltip="How far the left hand moves from its mean place, as a factor: 0 holds it "
-                    "there, 1 changes nothing, 2 doubles every way.",
+                    "there, 1 changes nothing, 2 doubles the movement.",
                 ),
                 io.Float.Input(
                     "amplitude_right", **amplitude, tooltip="The same for the right hand, as a factor."

@@ -20,8 +20,8 @@ class HandTrackJoin(io.ComfyNode):
             display_name="Hand Track Join",
             category="CyberHost",
             description=(
-                "Makes one hand track of two: one after the other with a cross-fade, or both at once. The "
-                "second is brought to the first's canvas and frame rate."
+                "Combines two hand tracks into one: one after the other with a cross-fade, or a blend of "
+                "both. The second is brought to the first's canvas and frame rate."
             ),
             search_aliases=["concatenate hands", "blend hands", "mix gestures", "cross-fade"],
             has_intermediate_output=True,
@@ -32,8 +32,8 @@ class HandTrackJoin(io.ComfyNode):
                     "how",
                     options=[IN_TURN, AT_ONCE],
                     default=IN_TURN,
-                    tooltip="One after the other; or blend: in every frame a share of the way from the "
-                    "first to the second, which must have the same length.",
+                    tooltip="One after the other; or blend: in every frame a mix of the two, which must "
+                    "have the same length.",
                 ),
                 io.Float.Input(
                     "fade",
@@ -41,8 +41,8 @@ class HandTrackJoin(io.ComfyNode):
                     min=0.0,
                     max=60.0,
                     step=0.04,
-                    tooltip="For one after the other: length of the cross-fade in seconds, taken from both "
-                    "tracks.",
+                    tooltip="For one after the other: length of the cross-fade in seconds; both tracks "
+                    "give up frames for it.",
                 ),
                 io.Float.Input(
                     "weight",

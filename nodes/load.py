@@ -14,7 +14,7 @@ class LoadCyberHost(io.ComfyNode):
             display_name="Load CyberHost",
             category="CyberHost",
             description=(
-                "Load a checkpoint from models/cyberhost: CyberHost's, EMO2's, a converted EchoMimicV2, "
+                "Loads a checkpoint from models/cyberhost: CyberHost's, EMO2's, a converted EchoMimicV2, "
                 "Hallo or AnimateAnyone, or one of the bundled tiny models, which know drawn puppets of "
                 "96 x 128 pixels and no people."
             ),
@@ -41,12 +41,12 @@ class LoadCyberHost(io.ComfyNode):
                 io.Vae.Output(
                     "vae",
                     display_name="vae",
-                    tooltip="The checkpoint's autoencoder, where the file holds it.",
+                    tooltip="The checkpoint's autoencoder, if the file holds one.",
                 ),
                 io.AudioEncoder.Output(
                     "audio_encoder",
                     display_name="audio_encoder",
-                    tooltip="What the checkpoint hears with, wav2vec2 or Whisper, where the file holds it.",
+                    tooltip="The checkpoint's audio encoder, wav2vec2 or Whisper, if the file holds one.",
                 ),
                 io.Int.Output("width", display_name="width", tooltip="Picture width it works at, in pixels."),
                 io.Int.Output(

@@ -47,8 +47,8 @@ class MovementMap(io.ComfyNode):
                     default="",
                     optional=True,
                     tooltip=(
-                        "A box of your own instead, in pixels: x0,y0,x1,y1 (left, top, right, bottom), as "
-                        "the picture below draws it. Empty: width and height, around the thorax."
+                        "Your own box instead, in pixels: x0,y0,x1,y1 (left, top, right, bottom), as the "
+                        "picture below draws it. If empty, width and height are used, around the thorax."
                     ),
                 ),
                 person_input(),

@@ -23,7 +23,7 @@ class PreviewHandTrack(io.ComfyNode):
             category="CyberHost",
             description=(
                 "Draws a hand track over a picture or on black, as a native VIDEO for Save Video and as "
-                "pictures; the node itself plays it, too."
+                "pictures; the node also plays it itself."
             ),
             search_aliases=["show hands", "hand track video", "draw hands"],
             has_intermediate_output=True,
@@ -33,16 +33,16 @@ class PreviewHandTrack(io.ComfyNode):
                     "draw",
                     options=[SKELETONS, SURFACES],
                     default=SKELETONS,
-                    tooltip="Lines of body and hands, or hands as shaded surfaces, which takes longer for "
-                    "a track of keypoints alone: it is fitted first.",
+                    tooltip="Skeletons of body and hands, or hands as shaded surfaces; surfaces take "
+                    "longer for a track of keypoints alone, which is fitted first.",
                 ),
                 io.Image.Input(
                     "image",
                     optional=True,
-                    tooltip="Drawn on this, dimmed, and not on black: one picture of the track's "
-                    "proportions, or one per frame.",
+                    tooltip="Background, dimmed, instead of black: one picture of the track's proportions, "
+                    "or one per frame.",
                 ),
-                io.Audio.Input("audio", optional=True, tooltip="The voice, to be heard in the video."),
+                io.Audio.Input("audio", optional=True, tooltip="The voice, as the sound of the video."),
             ],
             outputs=[
                 io.Video.Output(

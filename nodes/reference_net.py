@@ -20,9 +20,9 @@ class ReferenceNetNode(io.ComfyNode):
             display_name="ReferenceNet",
             category="CyberHost",
             description=(
-                "Read the portrait: what the person looks like, for every frame of the video. Give it the "
-                "size that Load CyberHost names, with Upscale Image, crop center; what else must be "
-                "connected depends on the checkpoint, and what lacks is named."
+                "Encodes the portrait: what the person looks like, for every frame of the video. Scale it "
+                "to Load CyberHost's size with Upscale Image, crop center. What else must be connected "
+                "depends on the checkpoint; if something is missing, the error names it."
             ),
             search_aliases=["reference", "appearance", "identity"],
             hidden=[io.Hidden.unique_id],

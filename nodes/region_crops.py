@@ -35,7 +35,7 @@ class RegionCrops(io.ComfyNode):
                     default=BUNDLED_FACE,
                     optional=True,
                     tooltip=(
-                        "What tells one face from another: the bundled network (drawn puppets), or for "
+                        "The network that identifies a face: the bundled one (drawn puppets), or for "
                         "people an ArcFace .onnx in models/cyberhost or models/insightface."
                     ),
                 ),

@@ -19,13 +19,13 @@ class Sampler(io.ComfyNode):
             display_name="RAM U-Net Sampler",
             category="CyberHost",
             description=(
-                "Sample the whole length as the checkpoint does: segments, each continued from the last "
-                "frames of the one before, or windows that overlap. The noise belongs to the absolute frame: "
-                "same seed, same video."
+                "Samples the whole length in the checkpoint's own way: segments, each continued from the "
+                "last frames of the one before, or windows that overlap. Each frame has its own noise, so "
+                "the same seed gives the same video."
             ),
             search_aliases=["ksampler", "long video", "dual cfg"],
             inputs=[
-                io.Model.Input("model", tooltip="From Load CyberHost; LoRA loaders may stand between."),
+                io.Model.Input("model", tooltip="From Load CyberHost, directly or through LoRA loaders."),
                 io.Conditioning.Input("positive", tooltip="From CyberHost Conditions."),
                 io.Conditioning.Input("reference_only", tooltip="From CyberHost Conditions."),
                 io.Conditioning.Input("negative", tooltip="From CyberHost Conditions."),
@@ -49,8 +49,8 @@ class Sampler(io.ComfyNode):
                     default=4.5,
                     **scale,
                     tooltip=(
-                        "How strongly to follow the sound (paper: 4.5; bundled tiny model: 2). The same as "
-                        "reference_scale where a model has one scale; it then also samples faster."
+                        "How strongly to follow the sound (paper: 4.5; bundled tiny model: 2). Set it "
+                        "equal to reference_scale if a model has one scale; sampling is then also faster."
                     ),
                 ),
             ],

@@ -20,8 +20,8 @@ class SaveHandTrack(io.ComfyNode):
             display_name="Save Hand Track",
             category="CyberHost",
             description=(
-                "Writes a hand track into ComfyUI's output folder. Files in output/cyberhost are offered by "
-                "Hand Track from File."
+                "Writes a hand track into ComfyUI's output folder. Hand Track from File lists the files in "
+                "output/cyberhost."
             ),
             search_aliases=["export hands", "hand motion file"],
             inputs=[

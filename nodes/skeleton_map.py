@@ -23,7 +23,8 @@ class SkeletonMap(io.ComfyNode):
             category="CyberHost",
             description=(
                 "Draws the skeleton of every frame: the whole body to follow a video, the hands alone on a "
-                "movement map to steer them together with the voice, or the hands as EchoMimicV2 wants them."
+                "movement map to steer them together with the voice, or the hands in the style that "
+                "EchoMimicV2 was trained on."
             ),
             search_aliases=["draw pose", "openpose", "skeleton", "video driven"],
             inputs=[
@@ -40,7 +41,7 @@ class SkeletonMap(io.ComfyNode):
                 io.Image.Input(
                     "base",
                     optional=True,
-                    tooltip="Drawn on this, not on black: a movement map for all frames, or one per frame.",
+                    tooltip="Background instead of black: a movement map for all frames, or one per frame.",
                 ),
                 person_input(),
             ],

@@ -55,9 +55,7 @@ Vae = Annotated[
 ]
 AudioEncoder = Annotated[
     Path | None,
-    typer.Option(
-        help="Network that hears, to put in: wav2vec2-base-960h or whisper-tiny, as folder or file."
-    ),
+    typer.Option(help="Audio encoder to include: wav2vec2-base-960h or whisper-tiny, as folder or file."),
 ]
 Drop = Annotated[
     list[str] | None,

@@ -73,7 +73,7 @@ class SpeechEncoder:
         if not isinstance(speech, SpeechFeatures):
             raise ConfigError(
                 f"The checkpoint's hearing is '{self.hearing}', but native nodes were made for wav2vec2; "
-                "connect its audio_encoder to Wav2Vec Audio Features, which hears as the checkpoint does."
+                "connect its audio_encoder to Wav2Vec Audio Features, which makes the checkpoint's features."
             )
         self.load()
         waves = [

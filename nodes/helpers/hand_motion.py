@@ -63,8 +63,8 @@ def gestures(
     """
     if audio.hearing != _HEARD:
         raise ConfigError(
-            f"The audio features were heard as '{audio.hearing}', but hands are made from plain {_HEARD} "
-            "features; connect Load CyberHost's audio_encoder of a checkpoint that hears so, such as the "
+            f"The audio features are of kind '{audio.hearing}', but hands are made from plain {_HEARD} "
+            "features; connect Load CyberHost's audio_encoder of a checkpoint that uses them, such as the "
             "bundled one."
         )
     person = None if portrait is None else pose_of(portrait, LARGEST)[:1]

@@ -30,8 +30,8 @@ def when_short_input(**more: Any) -> io.Combo.Input:
         "when_short",
         options=_WHEN_SHORT,
         default=HOLD,
-        tooltip="What to do where the track is shorter: hold its last frame, loop it with a soft return, "
-        "or stop with an error.",
+        tooltip="What to do if the track is shorter: hold its last frame, loop it with a cross-fade, or "
+        "stop with an error.",
         **more,
     )
 
@@ -44,7 +44,7 @@ def fps_input() -> io.Float.Input:
         min=LOWEST_FPS,
         max=HIGHEST_FPS,
         step=0.01,
-        tooltip="Frame rate of the result, in frames per second; a track of another rate is moved to it, "
+        tooltip="Frame rate of the result, in frames per second; a track with another rate is resampled, "
         "with a notice.",
     )
 

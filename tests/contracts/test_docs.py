@@ -11,6 +11,8 @@ import pytest
 from typer.main import get_command
 
 from cyberhost_core.cli.main import app
+from cyberhost_core.conditioners.motion_frames import MotionFrames
+from cyberhost_core.guidance.dual import DualGuidance
 from cyberhost_core.metrics import __path__ as metrics_folders
 from cyberhost_core.systems.named import ABLATIONS, SYSTEMS
 from cyberhost_core.systems.public import PEERS
@@ -110,12 +112,14 @@ def table_of_systems(text: str) -> dict[str, dict[str, str]]:
 
 def numbers_of(spec: SystemSpec) -> dict[str, str]:
     """What a system's page says of it, written from its value."""
-    schedule, long = spec.schedule, spec.long_video
+    schedule, guidance, long = spec.schedule, spec.guidance, spec.long_video
+    assert isinstance(guidance, DualGuidance)
     if isinstance(long, SlidingWindowsSpec):
         moving = ", moving on with every step" if long.rotating else ""
         length = f"windows of {long.frames}, overlap {long.overlap}{moving}"
     else:
-        length = f"segments of {long.frames}, {long.motion_frames} motion frames, {long.kept} kept"
+        motion = sum(each.frames for each in spec.listed(MotionFrames))
+        length = f"segments of {long.frames}, {motion} motion frames, {long.kept} kept"
     return {
         "picture, width x height": f"{spec.width} x {spec.height}",
         "frames per second": f"{spec.fps:g}",
@@ -123,8 +127,8 @@ def numbers_of(spec: SystemSpec) -> dict[str, str]:
         "noise schedule": f"`{schedule.beta_schedule}`"
         + (", zero terminal SNR" if schedule.zero_snr else ""),
         "sampler and steps": f"`{schedule.sampler}`, {schedule.steps}",
-        "reference scale": f"{spec.reference_scale:g}",
-        "audio scale": f"{spec.audio_scale:g}",
+        "reference scale": f"{guidance.reference_scale:g}",
+        "audio scale": f"{guidance.audio_scale:g}",
         "length": length,
         "other sizes": "yes, multiples of 8" if spec.any_size else "no",
     }

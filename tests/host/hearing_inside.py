@@ -57,7 +57,7 @@ def main() -> None:
     from pack.cyberhost_core.errors import CyberHostError
     from pack.cyberhost_core.perception.hearing import hear as hear_in_core
     from pack.nodes.bridge.audio_encoder import audio_encoder
-    from pack.nodes.hearing import hear
+    from pack.nodes.helpers.hearing import hear
 
     torch.manual_seed(0)
     wav2vec2 = Wav2Vec2Model(Wav2Vec2Config(**WAV2VEC2))
