@@ -161,8 +161,7 @@ class Clips:
         drive = self.driven(clips, motion=past)
         without_sound = frozenset({SOUND}) if silent else frozenset()
         missing = [
-            without_sound if has else without_sound | {REFERENCE}
-            for has in having or (True,) * drive.clips
+            without_sound if has else without_sound | {REFERENCE} for has in having or (True,) * drive.clips
         ]
         return self.model.conditions(reference, drive, missing=missing)
 

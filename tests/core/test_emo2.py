@@ -96,9 +96,7 @@ def test_twelve_motion_frames_and_a_clip_of_24_find_their_places_in_time() -> No
         ),
         height=32,
         width=24,
-    ).changing(
-        DrawnMaps, lambda maps: maps.derive(encoder=maps.encoder.derive(patch=4, widths=(8, 8)))
-    )
+    ).changing(DrawnMaps, lambda maps: maps.derive(encoder=maps.encoder.derive(patch=4, widths=(8, 8))))
     torch.manual_seed(0)
     model = SystemModel(small)
     for weights in model.parameters():
@@ -227,9 +225,7 @@ def test_one_step_from_a_perfect_prediction_is_the_clean_clip(
     pose = PosePresence()
     batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0, losses=(pose,))[0]
     answer = TrainingModule(build(hand_spec), ()).answer(batch)
-    pose.build(hand_spec, {DISCRIMINATOR: discriminator})(
-        replace(answer, predicted_NCHW=answer.target_NCHW)
-    )
+    pose.build(hand_spec, {DISCRIMINATOR: discriminator})(replace(answer, predicted_NCHW=answer.target_NCHW))
     assert torch.allclose(shown[0], batch.latents.flatten(0, 1), atol=1e-4)
 
 
@@ -256,9 +252,7 @@ def test_the_video_stage_moves_all_but_the_reference_net_and_the_discriminator(
         frozen=("reference_net",),
     )
     networks = {DISCRIMINATOR: small_discriminator()}
-    trainer = stage_trainer(
-        model, stage, make_store(hand_spec), out=tmp_path, workers=0, networks=networks
-    )
+    trainer = stage_trainer(model, stage, make_store(hand_spec), out=tmp_path, workers=0, networks=networks)
     seen: list[dict[str, float]] = []
     trainer.run(report=lambda _, losses: seen.append(losses))
     after = trainer.module.model.state_dict()

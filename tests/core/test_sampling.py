@@ -77,9 +77,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(film: Film
     assert not torch.allclose(film(11, seed=3), film(11, seed=4), atol=1e-2)
 
 
-def test_a_longer_sound_changes_nothing_in_the_first_segment(
-    model: SystemModel, reference: Encoded
-) -> None:
+def test_a_longer_sound_changes_nothing_in_the_first_segment(model: SystemModel, reference: Encoded) -> None:
     sound = track(25)
     shorter = sound.first(12)
     first, same = (

@@ -112,9 +112,7 @@ def test_a_video_has_exactly_the_frames_of_its_track(
     assert torch.isfinite(latents).all()
 
 
-def test_the_null_pass_sees_nothing_where_the_map_is_not_kept(
-    model: SystemModel, reference: Encoded
-) -> None:
+def test_the_null_pass_sees_nothing_where_the_map_is_not_kept(model: SystemModel, reference: Encoded) -> None:
     """Nothing is added to the features; an empty map's encoding would be something, from its biases."""
     drive = track(6).of(range(6))
     null, full = (

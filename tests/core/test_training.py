@@ -89,7 +89,9 @@ def test_a_run_of_another_configuration_is_not_resumed(make_trainer: Callable) -
 def test_a_run_of_another_system_is_not_resumed(make_trainer: Callable, small_spec: SystemSpec) -> None:
     make_trainer().run(until=1)
     other = make_trainer(spec=small_spec.without(HandClarity))
-    with pytest.raises(CheckpointError, match=r"started with another system\.conditioners; resume with the same"):
+    with pytest.raises(
+        CheckpointError, match=r"started with another system\.conditioners; resume with the same"
+    ):
         other.run()
 
 
@@ -185,9 +187,7 @@ def test_a_model_learns_one_clip_by_heart(
         steps=60, learning_rate=1e-2, warmup_steps=10, decay_fraction=0.5, sampling=NEVER_DROP.derive(clips=8)
     )
     trainer = make_trainer(stage, spec=spec, videos=store)
-    exam = BatchMaker(
-        store, spec, NEVER_DROP.derive(clips=16), frames=FRAMES, seed=1, losses=stage.losses
-    )[0]
+    exam = BatchMaker(store, spec, NEVER_DROP.derive(clips=16), frames=FRAMES, seed=1, losses=stage.losses)[0]
     with torch.no_grad():
         before = trainer.module(exam)["denoising"]
     trainer.run()

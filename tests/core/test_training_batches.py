@@ -94,7 +94,9 @@ def test_a_clip_and_what_drives_it_come_from_the_same_frames(maker: Callable) ->
         assert torch.equal(batch.past[0], latents[start - 4 : start]), "the frames right before"
         sound = windows(torch.from_numpy(video.audio_FD).float(), size=5)
         assert torch.equal(batch.drive["audio"][0], sound[start : start + FRAMES])
-        assert torch.equal(batch.drive["clarity"][0], torch.from_numpy(video.clarity_F4[start : start + FRAMES]))
+        assert torch.equal(
+            batch.drive["clarity"][0], torch.from_numpy(video.clarity_F4[start : start + FRAMES])
+        )
 
 
 def test_the_reference_is_one_of_the_frames_that_may_serve_with_its_own_crops(maker: Callable) -> None:
@@ -105,7 +107,9 @@ def test_the_reference_is_one_of_the_frames_that_may_serve_with_its_own_crops(ma
         video, _ = find(made.videos, batch.latents[0])
         latents = torch.from_numpy(video.latents_FCHW).float()
         (choice,) = (
-            i for i, f in enumerate(video.reference_R) if torch.equal(latents[f], batch.portrait["latents"][0])
+            i
+            for i, f in enumerate(video.reference_R)
+            if torch.equal(latents[f], batch.portrait["latents"][0])
         )
         chosen.add(choice)
         assert torch.equal(batch.portrait["face_vector"][0], torch.from_numpy(video.face_vectors_RD[choice]))

@@ -28,7 +28,9 @@ def losses_of(module: TrainingModule, batch: Batch) -> dict[str, float]:
 def test_local_enhancement_acts_below_500_and_in_half_of_the_cases(
     small_spec: SystemSpec, build: Callable, make_store: Callable
 ) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[0]
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[
+        0
+    ]
     module = TrainingModule(build(small_spec), LOSSES)
 
     def losses(timestep: int, chance: float) -> dict[str, float]:
@@ -45,10 +47,14 @@ def test_local_enhancement_acts_below_500_and_in_half_of_the_cases(
 def test_mask_losses_carry_their_weights(
     small_spec: SystemSpec, build: Callable, make_store: Callable
 ) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[0]
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[
+        0
+    ]
     model = build(small_spec)
     paper = losses_of(TrainingModule(model, LOSSES), batch)
-    one = losses_of(TrainingModule(model, (LocalEnhancement(), RegionMasks(hands_weight=1, face_weight=1))), batch)
+    one = losses_of(
+        TrainingModule(model, (LocalEnhancement(), RegionMasks(hands_weight=1, face_weight=1))), batch
+    )
     assert paper["hands_mask"] == pytest.approx(0.005 * one["hands_mask"])
     assert paper["face_mask"] == pytest.approx(0.001 * one["face_mask"])
 
@@ -65,7 +71,9 @@ def test_a_system_without_rams_has_the_denoising_loss_alone(
 def test_every_parameter_learns_but_the_end_of_the_reference_net_that_nobody_reads(
     small_spec: SystemSpec, build: Callable, make_store: Callable, fill: Callable
 ) -> None:
-    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[0]
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=LOSSES)[
+        0
+    ]
     module = TrainingModule(build(small_spec).requires_grad_(True).train(), LOSSES)
     fill(module.losses)
     told = replace(batch, timestep=torch.tensor([100]), chance=torch.tensor([0.1]))

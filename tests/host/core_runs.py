@@ -4,6 +4,10 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from cyberhost_core.diffusion.guidance import Guidance
+from cyberhost_core.systems.long_video import sample_video
+from cyberhost_core.systems.sampling import SamplingOptions
+from cyberhost_core.systems.track import Track, audio_windows
 from diffusers import AutoencoderKL
 from torch import Tensor
 
@@ -11,7 +15,6 @@ from cyberhost_core import bundled
 from cyberhost_core.checkpoints.file import Checkpoint, load_checkpoint, open_checkpoint
 from cyberhost_core.controls.face_masks import face_box_map, face_masks, mask_levels
 from cyberhost_core.controls.hand_drawing import draw_peer_hands_on
-from cyberhost_core.diffusion.guidance import Guidance
 from cyberhost_core.hands.track import load_hand_track
 from cyberhost_core.media.audio import Sound, read_sound
 from cyberhost_core.media.images import read_image
@@ -20,9 +23,6 @@ from cyberhost_core.perception.hearing import hear, load_hearing
 from cyberhost_core.perception.pose import PoseDetector
 from cyberhost_core.pipeline.generate import GenerateOptions, Talker, sampling_options
 from cyberhost_core.systems.encoders import Reference
-from cyberhost_core.systems.long_video import sample_video
-from cyberhost_core.systems.sampling import SamplingOptions
-from cyberhost_core.systems.track import Track, audio_windows
 
 from .public_prompts import SEED, STEPS
 
