@@ -12,40 +12,56 @@ from cyberhost_core.training.maps import MapConfig, choose_maps
 
 from cyberhost_core.backbone.embeddings import ConfidenceEmbedding
 from cyberhost_core.backbone.ops import TORCH_OPS
+from cyberhost_core.conditioners.asks import CONFIDENCE
+from cyberhost_core.conditioners.conditioner import TrackSize
+from cyberhost_core.conditioners.drawn_maps import DrawnMaps, MapTraining
+from cyberhost_core.conditioners.hand_clarity import HandClarity
+from cyberhost_core.conditioners.hand_confidence import HandConfidence
+from cyberhost_core.conditioners.reference_features import ReferenceFeatures
+from cyberhost_core.conditioners.region_identity import RegionIdentity
+from cyberhost_core.conditioners.values import NOTHING, Encoded
+from cyberhost_core.data.clip import Clip
 from cyberhost_core.data.store import PreparedVideo
 from cyberhost_core.errors import CheckpointError, ConfigError
-from cyberhost_core.hands.confidence import wanted_confidence
 from cyberhost_core.hands.drawing.hand_maps import draw_hand_maps
 from cyberhost_core.hands.drawing.keypoint_maps import draw_keypoint_maps, median_filtered
 from cyberhost_core.hands.drawing.motion_maps import MotionMaps, draw_motion_maps
 from cyberhost_core.profiling.random_inputs import RandomInputs, Size
+from cyberhost_core.sampling.track import Track
 from cyberhost_core.systems import cyberhost, emo2
-from cyberhost_core.systems.encoders import Drive, Motion
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.spec import SystemSpec
+<<<<<<< HEAD
 from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
 from cyberhost_core.training.losses import LossConfig
+=======
+from cyberhost_core.training.batches import BatchMaker, SamplingConfig
+from cyberhost_core.training.losses.local_enhancement import LocalEnhancement
+from cyberhost_core.training.losses.pose_presence import DISCRIMINATOR, PosePresence
+from cyberhost_core.training.losses.region_masks import RegionMasks
+>>>>>>> coretests
 from cyberhost_core.training.pose_discriminator import PoseDiscriminator, PoseDiscriminatorConfig
 from cyberhost_core.training.recipes import RECIPES
 from cyberhost_core.training.runs import RunFiles, adopt, stage_trainer, train_stage
 from cyberhost_core.training.stage import StageConfig, TrainingModule
 
-ALWAYS = SamplingConfig(drop_reference=0, drop_audio=0, drop_motion=0)
+ALWAYS = SamplingConfig(drop=(), drop_past=0)
+LOSSES = (LocalEnhancement(), RegionMasks())
 
 
 @pytest.fixture
 def hand_spec(small_spec: SystemSpec) -> SystemSpec:
     """The small system, driven by hands as EMO2 is."""
-    assert small_spec.movement_encoder is not None
-    return small_spec.derive(
-        name="small-hands",
-        unet=small_spec.unet.without("region_attention"),
-        movement_encoder=small_spec.movement_encoder.derive(channels_in=6),
-        pose_encoder=None,
-        clarity=None,
-        hand_confidence=(0.9, 0.8),
-        map_kind="hand_maps",
+    known = (
+        small_spec.derive(name="small-hands", unet=small_spec.unet.without("region_attention"))
+        .without(RegionIdentity, HandClarity)
+        .changing(ReferenceFeatures, lambda features: features.derive(skeleton=None))
+        .changing(
+            DrawnMaps,
+            lambda maps: maps.derive(encoder=maps.encoder.derive(channels_in=6), drawing="hand_maps"),
+        )
     )
+    return known.derive(conditioners=(*known.conditioners, HandConfidence(high=(0.9, 0.8))))
 
 
 def parts(spec: SystemSpec) -> set[str]:
@@ -55,7 +71,7 @@ def parts(spec: SystemSpec) -> set[str]:
 def test_the_papers_values_are_those_of_sections_3_4_and_4_1() -> None:
     spec = emo2.paper()
     assert (spec.height, spec.width) == (704, 512)
-    assert (spec.long_video.frames, spec.long_video.motion_frames) == (24, 12)
+    assert (spec.long_video.frames, spec.past_frames) == (24, 12)
     assert RECIPES["emo2"]().video.frozen == ("reference_net",), "memory: frozen in the video stage"
     assert (RECIPES["emo2"]().image.steps, RECIPES["emo2"]().video.steps) == (100_000, 100_000)
     assert RECIPES["emo2"]().video.learning_rate == 1e-5
@@ -85,10 +101,9 @@ def test_twelve_motion_frames_and_a_clip_of_24_find_their_places_in_time() -> No
             layers=tuple(layer.derive(heads=2) for layer in spec.unet.layers),
             plain_layers=tuple(layer.derive(heads=2) for layer in spec.unet.plain_layers),
         ),
-        movement_encoder=spec.movement_encoder and spec.movement_encoder.derive(patch=4, widths=(8, 8)),
         height=32,
         width=24,
-    )
+    ).changing(DrawnMaps, lambda maps: maps.derive(encoder=maps.encoder.derive(patch=4, widths=(8, 8))))
     torch.manual_seed(0)
     model = SystemModel(small)
     for weights in model.parameters():
@@ -103,22 +118,22 @@ def test_twelve_motion_frames_and_a_clip_of_24_find_their_places_in_time() -> No
             model.denoiser(
                 latents,
                 torch.tensor([500.0]),
-                model.conditions(reference, replace(drive, motion=told), reference_rows=(True,)),
+                model.conditions(reference, replace(drive, motion=told)),
             )
             for drive in [inputs.drive(motion)]
             for told in (motion, without_frame(motion, 0), without_frame(motion, 11))
         ]
-    assert {len(feature[0]) for feature in motion.features.values()} == {12}
+    assert {len(feature[0]) for feature in motion.under("motion").values()} == {12}
     assert torch.isfinite(predicted[0]).all()
     assert all(not torch.allclose(predicted[0], other, atol=1e-4) for other in predicted[1:])
 
 
-def without_frame(motion: Motion, frame: int) -> Motion:
+def without_frame(motion: Encoded, frame: int) -> Encoded:
     """Blot out one motion frame, the oldest or the newest."""
-    features = {path: feature.clone() for path, feature in motion.features.items()}
+    features = {path: feature.clone() for path, feature in motion.values.items()}
     for feature in features.values():
         feature[:, frame] = 0
-    return Motion(features, features)
+    return Encoded(features)
 
 
 def test_a_confidence_embedding_is_a_vector_per_hand_times_its_score() -> None:
@@ -134,38 +149,30 @@ def test_a_confidence_embedding_is_a_vector_per_hand_times_its_score() -> None:
 
 def test_wanted_confidence_is_high_where_a_hand_is_and_nothing_elsewhere() -> None:
     shown = np.array([[True, False], [True, True]])
-    found = wanted_confidence(shown, high=(0.9, 0.8), share=0.5)
+    size = TrackSize(system="small-hands", frames=2, height=32, width=24)
+    found = HandConfidence(high=(0.9, 0.8)).of_track({CONFIDENCE: 0.5 * shown}, size)["confidence"]
     np.testing.assert_allclose(found, [[0.45, 0.0], [0.45, 0.4]], rtol=1e-6)
-    assert not wanted_confidence(shown, high=None).any(), "a system that is not told"
+    assert CONFIDENCE not in cyberhost.tiny().asks_of_track, "a system that is not told"
 
 
 def test_each_hands_confidence_reaches_its_frame_alone(
     hand_spec: SystemSpec, build: Callable, make_store: Callable
 ) -> None:
-    module = TrainingModule(build(hand_spec), LossConfig())
+    model = build(hand_spec)
     batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0)[0]
+    reference = model.read(batch.portrait)
 
     def map_of(confidence: torch.Tensor) -> torch.Tensor:
-        told = module.model.conditions(*told_by(module.model, batch, confidence), reference_rows=(True,))
-        return told.map_NCHW
+        told = replace(batch, drive={**batch.drive, "confidence": confidence})
+        return model.conditions(reference, told.driven(NOTHING)).map_NCHW
 
-    plain, raised = batch.confidence, batch.confidence.clone()
+    plain = batch.drive["confidence"]
+    raised = plain.clone()
     raised[0, 1, 0] += 0.25
     change = map_of(raised) - map_of(plain)
     assert not change[[0, 2]].any()
-    vector = module.model.confidence_embedding.vectors.weight[:, 0]
+    vector = model.confidence_embedding.vectors.weight[:, 0]
     assert torch.allclose(change[1], 0.25 * vector[:, None, None].expand_as(change[1]), atol=1e-5)
-
-
-def told_by(model: SystemModel, batch: Batch, confidence: torch.Tensor):
-    reference = model.encode_reference(latents_BCHW=batch.reference)
-    drive = Drive(
-        audio_BFWD=batch.audio,
-        maps_BFCYX=batch.maps,
-        clarity_BF4=batch.clarity,
-        confidence_BF2=confidence,
-    )
-    return reference, drive
 
 
 @pytest.fixture
@@ -183,41 +190,55 @@ def test_motion_maps_hold_rendered_hands_and_then_limbs(video: PreparedVideo) ->
 def test_maps_drawn_on_demand_are_those_drawn_at_once_and_the_last_is_held(video: PreparedVideo) -> None:
     whole = draw_motion_maps(video.hands, video.pose)
     track = Track(
-        audio_FWD=torch.zeros(24, 5, 6),
-        maps_FCYX=MotionMaps(video.hands, video.pose),
-        clarity_4=torch.zeros(4),
+        frames=24, values={"audio": torch.zeros(24, 5, 6), "maps": MotionMaps(video.hands, video.pose)}
     )
     drive = track.of(range(20, 30))
-    assert torch.equal(drive.maps_BFCYX[0, :4], whole[20:])
-    assert torch.equal(drive.maps_BFCYX[0, 4:], whole[-1:].expand(6, -1, -1, -1))
+    assert torch.equal(drive["maps"][0, :4], whole[20:])
+    assert torch.equal(drive["maps"][0, 4:], whole[-1:].expand(6, -1, -1, -1))
 
 
 def test_training_maps_blur_limbs_in_time_but_never_hands(
     hand_spec: SystemSpec, video: PreparedVideo
 ) -> None:
-    rng = np.random.default_rng(0)
     span = slice(5, 9)
-    maps = choose_maps(hand_spec, MapConfig(median_frames=9), rng)(video, span, rng)
+    clip = Clip(video=video, span=span, choice=0)
+    (drawn,) = hand_spec.listed(DrawnMaps)
+
+    def maps_of(settings: MapTraining) -> torch.Tensor:
+        return drawn.drive_of(clip, np.random.default_rng(0), (settings,))["maps"]
+
+    maps = maps_of(MapTraining(median_frames=9))
     assert torch.equal(maps[:, :3], draw_hand_maps(video.hands[span], height=32, width=24))
     assert torch.equal(maps[:, 3:], draw_keypoint_maps(median_filtered(video.pose, frames=9)[span]))
     assert not torch.equal(maps[:, 3:], draw_keypoint_maps(video.pose[span]))
-    left_out = choose_maps(hand_spec, MapConfig(drop_keypoints=1.0), rng)(video, span, rng)
+    left_out = maps_of(MapTraining(drop_keypoints=1.0))
     assert torch.equal(left_out[:, :3], maps[:, :3])
     assert not left_out[:, 3:].any()
 
 
-def test_maps_that_no_trainer_draws_are_refused(hand_spec: SystemSpec) -> None:
+def test_maps_that_no_trainer_draws_are_refused(video: PreparedVideo) -> None:
+    clip = Clip(video=video, span=slice(0, 3), choice=0)
     with pytest.raises(ConfigError, match=r"driven by face box maps, but training draws .*; train a system"):
-        choose_maps(hand_spec.derive(map_kind="face_box"), MapConfig(), np.random.default_rng(0))
+        DrawnMaps(drawing="face_box").drive_of(clip, np.random.default_rng(0), ())
 
 
 def test_one_step_from_a_perfect_prediction_is_the_clean_clip(
     hand_spec: SystemSpec, build: Callable, make_store: Callable
 ) -> None:
-    module = TrainingModule(build(hand_spec), LossConfig())
-    batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0)[0]
-    target = module.schedule.target(batch.latents, batch.noise, batch.timestep).flatten(0, 1)
-    assert torch.allclose(module._one_step(batch, target), batch.latents.flatten(0, 1), atol=1e-4)
+    """What the discriminator of the pose loss is shown, where the model answers with the target itself."""
+    shown: list[torch.Tensor] = []
+    discriminator = small_discriminator()
+    discriminator.register_forward_pre_hook(lambda _, given: shown.append(given[0]))
+    pose = PosePresence()
+    batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0, losses=(pose,))[0]
+    answer = TrainingModule(build(hand_spec), ()).answer(batch)
+    pose.build(hand_spec, {DISCRIMINATOR: discriminator})(replace(answer, predicted_NCHW=answer.target_NCHW))
+    assert torch.allclose(shown[0], batch.latents.flatten(0, 1), atol=1e-4)
+
+
+def small_discriminator() -> PoseDiscriminator:
+    config = PoseDiscriminatorConfig(latent_channels=4, widths=(8, 16), norm_groups=4)
+    return PoseDiscriminator(config).requires_grad_(False)
 
 
 def test_the_video_stage_moves_all_but_the_reference_net_and_the_discriminator(
@@ -226,9 +247,6 @@ def test_the_video_stage_moves_all_but_the_reference_net_and_the_discriminator(
     torch.manual_seed(0)
     model = SystemModel(hand_spec)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    discriminator = PoseDiscriminator(
-        PoseDiscriminatorConfig(latent_channels=4, widths=(8, 16), norm_groups=4)
-    ).requires_grad_(False)
     stage = StageConfig(
         name="video",
         frames=3,
@@ -237,12 +255,11 @@ def test_the_video_stage_moves_all_but_the_reference_net_and_the_discriminator(
         warmup_steps=0,
         precision="no",
         sampling=ALWAYS,
-        loss=LossConfig(pose_weight=1.0),
+        losses=(*LOSSES, PosePresence()),
         frozen=("reference_net",),
     )
-    trainer = stage_trainer(
-        model, stage, make_store(hand_spec), out=tmp_path, workers=0, discriminator=discriminator
-    )
+    networks = {DISCRIMINATOR: small_discriminator()}
+    trainer = stage_trainer(model, stage, make_store(hand_spec), out=tmp_path, workers=0, networks=networks)
     seen: list[dict[str, float]] = []
     trainer.run(report=lambda _, losses: seen.append(losses))
     after = trainer.module.model.state_dict()
@@ -254,12 +271,10 @@ def test_the_video_stage_moves_all_but_the_reference_net_and_the_discriminator(
 def test_the_pose_loss_alone_pulls_on_the_denoiser(
     hand_spec: SystemSpec, build: Callable, make_store: Callable
 ) -> None:
-    discriminator = PoseDiscriminator(
-        PoseDiscriminatorConfig(latent_channels=4, widths=(8, 16), norm_groups=4)
-    ).requires_grad_(False)
-    model = build(hand_spec).requires_grad_(True)
-    module = TrainingModule(model, LossConfig(pose_weight=1.0), discriminator=discriminator)
-    batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0)[0]
+    losses = (*LOSSES, PosePresence())
+    discriminator, model = small_discriminator(), build(hand_spec).requires_grad_(True)
+    module = TrainingModule(model, losses, networks={DISCRIMINATOR: discriminator})
+    batch = BatchMaker(make_store(hand_spec), hand_spec, ALWAYS, frames=3, seed=0, losses=losses)[0]
     module(batch)["pose"].backward()
     assert model.denoiser.conv_out.weight.grad is not None
     assert model.denoiser.conv_out.weight.grad.abs().sum() > 0

@@ -212,7 +212,7 @@ def test_a_model_learns_one_clip_by_heart(
         steps=60, learning_rate=1e-2, warmup_steps=10, decay_fraction=0.5, sampling=NEVER_DROP.derive(clips=8)
     )
     trainer = make_trainer(stage, spec=spec, videos=store)
-    exam = BatchMaker(store, spec, NEVER_DROP.derive(clips=16), frames=FRAMES, seed=1)[0]
+    exam = BatchMaker(store, spec, NEVER_DROP.derive(clips=16), frames=FRAMES, seed=1, losses=stage.losses)[0]
     with torch.no_grad():
         before = trainer.module(exam)["denoising"]
     trainer.run()
