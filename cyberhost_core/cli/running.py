@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import bundled
+from ..errors import ConfigError
 from ..media.audio import Sound, read_sound
 from ..media.images import read_image
 from ..media.output import ensure_writable
@@ -67,29 +68,37 @@ def animate(
     No checkpoint means the bundled puppet weights, a bundled file's plain name that file; no device and no
     precision (fp16, bf16, fp32), the best there is.
 
-    Raises:   CyberHostError: whatever the core refuses; Cancelled: Ctrl-C
+    Raises:   CyberHostError: whatever the core refuses, or a device that is too small; Cancelled: Ctrl-C
     """
     # here and not above: torch takes seconds, and --help should not
+    import torch
+
     from ..checkpoints.writing import DTYPES
     from ..pipeline.devices import usable_device, usual_dtype
     from ..pipeline.generate import generate
 
     place = usable_device(device)
 
-    with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as on_progress:
-        return generate(
-            bundled.checkpoint(checkpoint),
-            image_YXC=inputs.image_YXC,
-            sound=inputs.sound,
-            out_path=inputs.out,
-            options=options,
-            networks=networks,
-            device=place,
-            dtype=usual_dtype(place) if dtype is None else DTYPES[dtype],
-            on_notice=_say,
-            on_progress=on_progress,
-            is_cancelled=is_cancelled,
-        )
+    try:
+        with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as on_progress:
+            return generate(
+                bundled.checkpoint(checkpoint),
+                image_YXC=inputs.image_YXC,
+                sound=inputs.sound,
+                out_path=inputs.out,
+                options=options,
+                networks=networks,
+                device=place,
+                dtype=usual_dtype(place) if dtype is None else DTYPES[dtype],
+                on_notice=_say,
+                on_progress=on_progress,
+                is_cancelled=is_cancelled,
+            )
+    except torch.OutOfMemoryError as error:
+        raise ConfigError(
+            f"The video does not fit into the memory of '{place}'; ask 'cyberhost memory' what the system "
+            "takes, and give a smaller --size, a shorter sound or --device cpu."
+        ) from error
 
 
 def _say(notice: str) -> None:

@@ -280,6 +280,17 @@ def test_what_the_core_refuses_is_one_sentence(
     assert not files.out.exists()
 
 
+def test_a_device_that_is_too_small_is_one_sentence(
+    files: SimpleNamespace, pipeline: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def overflow(_is_cancelled: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    pipeline.before_frames = overflow
+    arguments = ["generate", files.image, files.audio, "-o", str(files.out), "--device", "cpu"]
+    assert_refused(arguments, says="does not fit into the memory of 'cpu'", capsys=capsys)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
