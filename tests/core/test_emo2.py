@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cyberhost_core.systems.track import Track
-from cyberhost_core.training.maps import MapConfig, choose_maps
 
 from cyberhost_core.backbone.embeddings import ConfidenceEmbedding
 from cyberhost_core.backbone.ops import TORCH_OPS
@@ -31,15 +29,10 @@ from cyberhost_core.sampling.track import Track
 from cyberhost_core.systems import cyberhost, emo2
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.spec import SystemSpec
-<<<<<<< HEAD
-from cyberhost_core.training.batches import Batch, BatchMaker, SamplingConfig
-from cyberhost_core.training.losses import LossConfig
-=======
 from cyberhost_core.training.batches import BatchMaker, SamplingConfig
 from cyberhost_core.training.losses.local_enhancement import LocalEnhancement
 from cyberhost_core.training.losses.pose_presence import DISCRIMINATOR, PosePresence
 from cyberhost_core.training.losses.region_masks import RegionMasks
->>>>>>> coretests
 from cyberhost_core.training.pose_discriminator import PoseDiscriminator, PoseDiscriminatorConfig
 from cyberhost_core.training.recipes import RECIPES
 from cyberhost_core.training.runs import RunFiles, adopt, stage_trainer, train_stage
