@@ -254,7 +254,7 @@ def first_step(
 def test_a_gradient_through_a_step_is_the_slope_of_what_it_measures(
     sampler: str, model: SystemModel, reference: Encoded, drive: Drive
 ) -> None:
-    """Compared with a difference of two runs in double precision, along the gradient and along another way."""
+    """Compared with a difference of two runs in double precision, along the gradient and another way."""
     step, x = first_step(model.double(), reference, drive, sampler=sampler)
     with torch.no_grad():  # as samplers run
         slope = gradient(lambda latents: size_of(step.clean(latents)), x)
@@ -298,7 +298,7 @@ def test_a_correction_of_weight_zero_changes_nothing_and_another_does(
     plain = sampled(model, reference, drive, DualGuidance(), schedule=schedule)
     nothing = sampled(model, reference, drive, TowardsZero(weight=0), schedule=schedule)
     something = sampled(model, reference, drive, TowardsZero(weight=5), schedule=schedule)
-    # euler keeps its latents larger by 1 / alpha; the guidance sees them scaled, and back again they are rounded
+    # euler keeps latents larger by 1 / alpha; to be seen by the guidance they are scaled, and so rounded
     rounding = 1e-3 if sampler == "euler" else 0
     torch.testing.assert_close(nothing, plain, atol=rounding, rtol=0)
     assert torch.isfinite(something).all()
