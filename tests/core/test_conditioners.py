@@ -300,7 +300,7 @@ def test_identity_of_one_region_builds_no_encoder_for_the_other(kept: str, full_
 
 
 def test_motion_frames_without_a_reference_net_are_refused(full_spec: SystemSpec) -> None:
-    with pytest.raises(ConfigError, match="lists motion frames, .*; list reference_features first"):
+    with pytest.raises(ConfigError, match=r"lists motion frames, .*; list reference_features first"):
         on_meta(full_spec.without(ReferenceFeatures))
 
 

@@ -254,7 +254,7 @@ def first_step(
 def test_a_gradient_through_a_step_is_the_slope_of_what_it_measures(
     sampler: str, model: SystemModel, reference: Encoded, drive: Drive
 ) -> None:
-    """Compared with a difference of two runs in double precision, along the gradient and along another way."""
+    """Compared with a difference of two runs in double precision, along the gradient and another way."""
     step, x = first_step(model.double(), reference, drive, sampler=sampler)
     with torch.no_grad():  # as samplers run
         slope = gradient(lambda latents: size_of(step.clean(latents)), x)
