@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..backbone.conditions import Conditions
 from ..backbone.unet import UNetConfig
@@ -71,6 +71,11 @@ class _Reader(Reader):
         masks, told = reference.under("masks"), drive.values.get("region_weights")
         return replace(
             conditions,
-            masks={int(stage): drive.rows(mask_BRS[:, None]) for stage, mask_BRS in masks.items()},
+            masks={int(stage): drive.rows(_per_frame(mask)) for stage, mask in masks.items()},
             region_weights=self.in_full if told is None else tuple(told[0, 0].tolist()),
         )
+
+
+def _per_frame(mask: Tensor) -> Tensor:
+    """Give masks an axis of frames, (B, R, S) -> (B, 1, R, S), where they do not have one of their own."""
+    return mask[:, None] if mask.ndim == 3 else mask

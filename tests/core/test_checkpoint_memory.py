@@ -16,6 +16,7 @@ from cyberhost_core.backbone.ops import TORCH_OPS, Ops
 from cyberhost_core.checkpoints.building import build_filled
 from cyberhost_core.checkpoints.file import Checkpoint, load_checkpoint, open_checkpoint, save_checkpoint
 from cyberhost_core.checkpoints.peers import convert_peer
+from cyberhost_core.conditioners.sound import Sound
 from cyberhost_core.systems.cyberhost import SYSTEMS, map_regions
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.public import PEERS, PeerConfig
@@ -32,7 +33,7 @@ def at_small_size(spec: SystemSpec) -> SystemSpec:
     channels = (32, 32, 64, 64)[: len(spec.unet.channels)]
     spec = spec.derive(unet=spec.unet.derive(channels=channels, norm_groups=8), height=64, width=64)
     spec = map_regions(spec, lambda ram: ram.derive(width=16, heads=2, banks=banks, mask_width=4))
-    return spec.derive(audio=spec.audio and spec.audio.derive(feature_dim=6))
+    return spec.changing(Sound, lambda sound: sound.derive(feature_dim=6))
 
 
 def everything_kept(model: nn.Module) -> dict[str, Tensor]:

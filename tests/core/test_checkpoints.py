@@ -188,8 +188,8 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_newer_format_is_refused(saved: Path) -> None:
-    edit(saved, lambda _, metadata: metadata.update(format="cyberhost-2"))
-    assert "its format is 'cyberhost-2'" in refused(saved)
+    edit(saved, lambda _, metadata: metadata.update(format="cyberhost-3"))
+    assert "its format is 'cyberhost-3'" in refused(saved)
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".pth", ".bin", ".pkl"])

@@ -17,6 +17,7 @@ from cyberhost_core.backbone.motion_module import sinusoidal
 from cyberhost_core.checkpoints.accounting import Report, UnaccountedWeightsError
 from cyberhost_core.checkpoints.assemble import assemble, plan_assembly
 from cyberhost_core.checkpoints.file import load_checkpoint
+from cyberhost_core.conditioners.sound import Sound
 from cyberhost_core.errors import CheckpointError
 from cyberhost_core.systems.cyberhost import map_regions, paper
 from cyberhost_core.systems.model import SystemModel, on_meta
@@ -168,7 +169,7 @@ def spec() -> SystemSpec:
     unet = whole.unet.derive(channels=WIDTHS, norm_groups=GROUPS, layers=layers, plain_layers=plain)
     small = whole.derive(unet=unet, height=128, width=64)
     small = map_regions(small, lambda ram: ram.derive(width=16, heads=2, banks=banks, mask_width=4))
-    return small.derive(audio=small.audio and small.audio.derive(feature_dim=6))
+    return small.changing(Sound, lambda sound: sound.derive(feature_dim=6))
 
 
 @pytest.fixture

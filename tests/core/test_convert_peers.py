@@ -16,6 +16,7 @@ from cyberhost_core.checkpoints.accounting import Report, UnaccountedWeightsErro
 from cyberhost_core.checkpoints.file import load_checkpoint
 from cyberhost_core.checkpoints.peers import KINDS, convert_peer, plan_peer
 from cyberhost_core.errors import CheckpointError
+from cyberhost_core.guidance.dual import DualGuidance
 from cyberhost_core.systems.public import PEERS, PeerConfig
 
 from .weight_files import is_position, parts_of, peer_shapes, random_weights, shrunk, write_sparse
@@ -234,7 +235,8 @@ def test_accelerated_files_are_taken_when_asked_for(weights: Callable, tmp_path:
         stored[accelerated] = load_file(out)
         spec = load_checkpoint(out).spec
         assert spec.schedule.steps == (6 if accelerated else 30)
-        assert spec.reference_scale == (1.0 if accelerated else 2.5)
+        scale = 1.0 if accelerated else 2.5
+        assert spec.guidance == DualGuidance(reference_scale=scale, audio_scale=scale)
     changed = Counter(
         name.split(".")[0]
         for name in stored[True]

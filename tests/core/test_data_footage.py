@@ -155,14 +155,14 @@ def test_two_videos_become_what_both_trainers_read(videos, stores):
 
 
 def test_the_stores_feed_a_step_of_both_trainings(stores, tmp_path):
+    from cyberhost_core.conditioners.sound import Sound
     from cyberhost_core.systems.emo2 import tiny
     from cyberhost_core.training.batches import BatchMaker, SamplingConfig
     from cyberhost_core.training.gestures.recipes import GESTURE_RECIPES
     from cyberhost_core.training.gestures.run import gesture_trainer
 
     prepared, gestures = stores
-    spec = tiny()
-    spec = spec.derive(audio=spec.audio.derive(feature_dim=2))
+    spec = tiny().changing(Sound, lambda sound: sound.derive(feature_dim=2))
     batch = BatchMaker(prepared, spec, SamplingConfig(clips=2), frames=1, seed=0)[0]
     assert torch.isfinite(batch.latents).all() and batch.latents.shape[0] == 2
     recipe = GESTURE_RECIPES["tiny"](audio_dim=2, form="hands")

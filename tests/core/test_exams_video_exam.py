@@ -28,7 +28,7 @@ def test_hands_land_nearer_to_the_driven_ones_than_to_others() -> None:
 
 def test_weights_that_are_driven_by_a_box_are_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"'cyberhost-tiny' is driven by movement maps, but weights that are"
+        ConfigError, match=r"'cyberhost-tiny' is not driven by hand maps, but weights that are"
     ):
         examine_video(
             bundled.CHECKPOINT,

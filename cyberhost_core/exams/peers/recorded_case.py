@@ -165,11 +165,11 @@ def _audio(told: Mapping[str, Tensor], frames: int) -> Tensor:
 
 
 def _masks(told: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Masks by stage, (F, regions, S); the recording has the same for every frame."""
+    """Masks by stage, (1, F, regions, S): a recording has others for every frame."""
     masks: dict[str, Tensor] = {}
     while f"mask_full_{len(masks)}" in told:
         level = [told[f"mask_{region}_{len(masks)}"] for region in _REGIONS]
-        masks[f"masks:{len(masks)}"] = torch.stack(level, dim=1)[:1]
+        masks[f"masks:{len(masks)}"] = torch.stack(level, dim=1)[None]
     return masks
 
 
