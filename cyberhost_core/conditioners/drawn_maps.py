@@ -101,7 +101,8 @@ class DrawnMaps(Conditioner):
                 "per frame (Align Hands holds or repeats a short track when its frames input is "
                 f"{size.frames})."
             )
-        return {"maps": maps[: size.frames]}
+        # in one layout, so that convolutions give the same bits whoever made the maps
+        return {"maps": maps[: size.frames].contiguous()}
 
     def drive_of(self, clip: Clip, rng: np.random.Generator, settings: Settings) -> Inputs:
         """Draw a clip's maps; of several kinds, all clips of a batch get the same.
