@@ -30,8 +30,18 @@ COMMANDS = {
     "pytest-xdist": "-n ",
     "ruff": "bin/ruff",
 }
-# What only a running ComfyUI has, and `pack`: the name under which tests/host loads this repository into one
-HOST = {"comfy", "comfy_api", "folder_paths", "latent_preview", "nodes", "pack", "server"}
+# What only a running ComfyUI has, and the names under which tests/host loads this repository into one
+HOST = {
+    "comfy",
+    "comfy_api",
+    "comfy_extras",
+    "folder_paths",
+    "inside",
+    "latent_preview",
+    "nodes",
+    "pack",
+    "server",
+}
 IN_THE_HOST = (ROOT / "nodes", ROOT / "tests" / "host")
 
 
