@@ -285,8 +285,8 @@ def test_its_reference_network_sees_what_stable_diffusion_sees(
             module.register_forward_hook(lambda *call, path=path: seen.update({path: call[2]}))
     told = clips(model)
     with torch.no_grad():
-        unet(told.reference["latents_BCHW"], 0, encoder_hidden_states=torch.zeros(2, 1, TOKENS))
-        features = told.read().features
+        unet(told.portrait["latents"], 0, encoder_hidden_states=torch.zeros(2, 1, TOKENS))
+        features = told.read().under("features")
     assert features.keys() == seen.keys()
     assert len(seen) == 16
     for path, feature in features.items():
