@@ -266,7 +266,8 @@ def test_clips_that_go_without_different_things_are_what_each_is_alone(
 
 
 def test_every_kind_of_conditioner_is_stated_here(full_spec: SystemSpec) -> None:
-    assert {type(one) for one in full_spec.conditioners} == PARTS.keys() == set(Conditioner._members.values())
+    known = {kind for kind in Conditioner._members.values() if kind.__module__.startswith("cyberhost_core.")}
+    assert {type(one) for one in full_spec.conditioners} == PARTS.keys() == known
 
 
 @pytest.mark.parametrize("kind", PARTS)

@@ -84,9 +84,6 @@ def fourth() -> Any:
     )
 
 
-named.SYSTEMS["fourth"] = fourth
-
-
 @cache
 def trained() -> Path:
     """Train two steps on noise, with a loss of its own, and pack."""
@@ -210,6 +207,12 @@ def test_it_is_built_of_what_it_lists_alone() -> None:
     model = core("systems.model").on_meta(fourth())
     parts = {name.split(".")[0] for name, _ in model.named_parameters()}
     assert parts == {"denoiser", "movement_encoder", "audio_projection"}
+
+
+def test_the_table_of_names_is_all_that_commands_ask(monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setitem(named.SYSTEMS, "fourth", fourth)
+    assert core("cli.main").main(["parameters", "fourth"]) == 0
+    assert "movement_encoder" in capsys.readouterr().out
 
 
 def test_it_survives_json_and_training_and_packing() -> None:
