@@ -74,7 +74,7 @@ class _Moved(TorchFunctionMode):
             return made if device is None else _sent_to(made, device, None)
         if function is Tensor.to and not any(isinstance(target, Tensor) for target in args[1:]):
             given.pop("copy", None)  # it always is one
-            device, dtype, *_ = torch._C._nn._parse_to(*args[1:], **given)
+            device, dtype, *_ = torch._C._nn._parse_to(*args[1:], **given)  # pyright: ignore[reportAttributeAccessIssue]
             return _sent_to(args[0], device, dtype)
         return function(*args, **given)
 
