@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 ELSEWHERE = torch.device("meta")  # a name that torch knows without a driver
 HERE = torch.device("cpu")
 _MOVES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+_INDEXED = (torch.ops.aten.index, torch.ops.aten.index_put, torch.ops.aten.index_put_)
 
 
 class Away(Tensor):
@@ -45,7 +46,7 @@ class Away(Tensor):
 @contextmanager
 def another_device() -> Iterator[None]:
     """Let there be another device."""
-    with _Made(), _FromLists():
+    with _Made(), _Moved():
         yield
 
 
@@ -58,18 +59,24 @@ class _Made(TorchDispatchMode):
         return computed(operator, args, dict(kwargs or {}))
 
 
-class _FromLists(TorchFunctionMode):
-    """Move what torch.tensor makes of numbers by an operator: it does so below all of them."""
+class _Moved(TorchFunctionMode):
+    """Move by an operator what torch moves below all of them: lists of numbers, inference tensors."""
 
     def __torch_function__(
         self, function: Any, _types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         given = dict(kwargs or {})
-        if function is not torch.tensor:
-            return function(*args, **given)
-        device = given.pop("device", None)
-        made = function(*args, **given)
-        return made if device is None else made.to(device)
+        if function in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[1], list):
+            args = (args[0], torch.tensor(args[1]), *args[2:])
+        if function is torch.tensor:
+            device = given.pop("device", None)
+            made = function(*args, **given)
+            return made if device is None else _sent_to(made, device, None)
+        if function is Tensor.to and not any(isinstance(target, Tensor) for target in args[1:]):
+            given.pop("copy", None)  # it always is one
+            device, dtype, *_ = torch._C._nn._parse_to(*args[1:], **given)  # pyright: ignore[reportAttributeAccessIssue]
+            return _sent_to(args[0], device, dtype)
+        return function(*args, **given)
 
 
 def computed(operator: Any, args: tuple, kwargs: dict) -> Any:
@@ -78,9 +85,10 @@ def computed(operator: Any, args: tuple, kwargs: dict) -> Any:
     asked = kwargs.get("device")
     away = [isinstance(tensor, Away) for tensor in tensors]
     if operator not in _MOVES and any(away):
+        places = args[1] if operator.overloadpacket in _INDEXED else ()  # they may be named from the CPU
         for tensor in tensors:
-            if not isinstance(tensor, Away) and tensor.ndim:  # a number may come from the CPU
-                raise RuntimeError(f"{operator}: expected all tensors on one device, found cpu and elsewhere")
+            if not _may_join(tensor) and not any(tensor is place for place in places):
+                raise RuntimeError(f"{operator} expected all tensors on one device, found cpu and elsewhere")
     if asked is not None:
         kwargs["device"] = HERE
     is_away = away[0] if tensors and asked is None else asked is not None and torch.device(asked) == ELSEWHERE
@@ -89,6 +97,15 @@ def computed(operator: Any, args: tuple, kwargs: dict) -> Any:
     if operator is torch.ops.aten.copy_.default:
         return args[0]
     return tree_map(lambda value: _sent(value, args), made) if is_away else made
+
+
+def _may_join(tensor: Tensor) -> bool:
+    """Whether a tensor may be used elsewhere: a single number may come from the CPU."""
+    return isinstance(tensor, Away) or (not tensor.ndim and tensor.device == HERE)
+
+
+def _sent_to(tensor: Tensor, device: torch.device | None, dtype: torch.dtype | None) -> Tensor:
+    return torch.ops.aten._to_copy(tensor, device=device or tensor.device, dtype=dtype or tensor.dtype)
 
 
 def _held(value: Any) -> Any:

@@ -77,7 +77,8 @@ def drive(portrait: Pose, tmp_path: Path) -> Callable[..., Mapping[Ask, Any]]:
     def drive(track: HandTrack, **chosen: Any) -> Mapping[Ask, Any]:
         path = tmp_path / "hands.safetensors"
         save_hand_track(path, track)
-        return drawn(scene(portrait, emo2.tiny(), track=path, **({"when_short": "error"} | chosen)))
+        usual: dict[str, Any] = {"when_short": "error"}
+        return drawn(scene(portrait, emo2.tiny(), track=path, **(usual | chosen)))
 
     return drive
 
@@ -143,7 +144,7 @@ def test_a_video_is_followed_with_the_whole_body_fitted_to_the_portrait(
     smaller = replace(
         acted.pose,
         **{
-            name: getattr(acted.pose, name) * (0.5, 0.5, 1) + np.float32((7, 20, 0))
+            name: getattr(acted.pose, name) * (0.5, 0.5, 1) + np.array((7, 20, 0), np.float32)
             for name in ("body_FKC", "face_FKC", "left_hand_FKC", "right_hand_FKC")
         },
     )

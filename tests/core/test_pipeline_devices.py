@@ -6,6 +6,7 @@ The system lies elsewhere (see another_device), pose, face and speech stay here:
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ from .another_device import ELSEWHERE, another_device
 from .public_models import CLIP, GESTURE, converted, networks
 
 HERE = torch.device("cpu")
-ALL = {"reference_scale": 1.5, "audio_scale": 2.0}  # two scales: all three passes of guidance are run
+# two scales: all three passes of guidance are run
+ALL: dict[str, Any] = {"reference_scale": 1.5, "audio_scale": 2.0}
 STORIES: dict[str, GenerateOptions] = {
     # more than the 10 frames kept of a segment, and than Hallo's 16: a second one, with motion frames
     "tiny": GenerateOptions(steps=1, driving=Driving(track=GESTURE), **ALL),
