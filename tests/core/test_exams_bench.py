@@ -79,7 +79,9 @@ class PerfectTalker:
         self._utterance = ""
 
     def portrait(self, image_YXC: np.ndarray) -> Portrait:
-        return Portrait(picture_YXC=image_YXC, detector=self.pose_detector)  # type: ignore[arg-type]
+        return Portrait(
+            picture_YXC=image_YXC, find=lambda pictures: self.pose_detector.detect(pictures, padding=1.0)
+        )
 
     def reference(self, portrait: Portrait) -> np.ndarray:
         return portrait.picture_YXC
