@@ -21,6 +21,8 @@ from cyberhost_core.pipeline.talker import Talker
 from .another_device import ELSEWHERE, another_device
 from .public_models import CLIP, GESTURE, converted, networks
 
+pytestmark = pytest.mark.slow  # a whole video each
+
 HERE = torch.device("cpu")
 # two scales: all three passes of guidance are run
 ALL: dict[str, Any] = {"reference_scale": 1.5, "audio_scale": 2.0}

@@ -198,7 +198,7 @@ def renamed_pickle(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (foreign_checkpoint, ["is no CyberHost checkpoint", "'cyberhost-1' was expected"]),
+        (foreign_checkpoint, ["is no CyberHost checkpoint", "'cyberhost-2' was expected"]),
         (truncated_checkpoint, ["cannot be read as safetensors", "truncated"]),
         (renamed_pickle, ["cannot be read as safetensors", "of another kind"]),
     ],
