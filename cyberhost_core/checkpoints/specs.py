@@ -9,11 +9,18 @@ and are now entries of its list of conditioners. Such files stay as they are and
 
 import json
 from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
+from .. import conditioners, guidance
 from ..errors import ConfigError
-from ..systems import named  # noqa: F401 - with it come all kinds of conditioners that a file may list
 from ..systems.spec import SystemSpec
+
+# A kind is known once its file has been imported, and a file may list any.
+for package in (conditioners, guidance):
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
 
 _KEPT = ("name", "unet", "schedule", "noise_limit", "latent_scale", "any_size", "height", "width", "fps")
 Json = Mapping[str, Any]
