@@ -90,13 +90,13 @@ def reference_feature(passage: Any) -> torch.Tensor:
     """Read a portrait, as ReferenceNet does."""
     spec = passage.parts.spec
     shapes = {
-        "latents_BCHW": cells(passage),
-        "skeleton_BCYX": (3, spec.height, spec.width),
-        "hand_crops_BHCYX": (2, 3, 128, 128),
-        "face_vector_BD": (512,),
+        "latents": cells(passage),
+        "skeleton": (3, spec.height, spec.width),
+        "hand_crops": (2, 3, 128, 128),
+        "face_vector": (512,),
     }
     given = {name: torch.rand(1, *shape, device=ANOTHER) for name, shape in shapes.items()}
-    features = passage.parts.encoders.model.encode_reference(**given).features
+    features = passage.parts.encoders.model.read(given).under("features")
     return next(iter(features.values()))
 
 

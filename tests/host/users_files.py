@@ -47,10 +47,16 @@ def place(host: Client, media: list[Path], weights: dict[str, Path]) -> None:
     for folder, path in weights.items():
         target = host.server.folder / "models" / folder
         target.mkdir(parents=True, exist_ok=True)
-        (target / path.name).symlink_to(path)
+        link(target / path.name, path)
     detectors = {"dw-ll_ucoco_384.onnx": bundled.POSE_DETECTOR, "glintr100.onnx": bundled.FACE_IDENTITY}
     for name, path in detectors.items():
-        (host.server.folder / "models" / "cyberhost" / name).symlink_to(path)
+        link(host.server.folder / "models" / "cyberhost" / name, path)
+
+
+def link(name: Path, path: Path) -> None:
+    """Put a file under a name; tests that share a host may each bring their own."""
+    name.unlink(missing_ok=True)
+    name.symlink_to(path)
 
 
 def _cut(sound: Sound, *, seconds: float) -> Sound:
