@@ -192,6 +192,7 @@ def plan() -> MemoryPlan:
     return plan_memory(SPEC, Size.of(SPEC), usual_autoencoder(SPEC), speech_parameters=1000, dtypes=dtypes)
 
 
+@pytest.mark.slow
 def test_16_bits_take_half_of_32(plan: MemoryPlan) -> None:
     """But for the speech encoder and what is always in 32, such as clarity scores: a few kB."""
     for row in (*plan.weights[:-2], *plan.segment):
@@ -208,6 +209,7 @@ def test_all_weights_are_counted_once(plan: MemoryPlan) -> None:
     assert sum(row.parameters for row in plan.weights) == 2 * rows["all"].parameters
 
 
+@pytest.mark.slow
 def test_passes_one_after_another_take_less_and_a_shorter_segment_too(plan: MemoryPlan) -> None:
     whole = amounts(plan, "bf16")
     bf16 = {"bf16": torch.bfloat16}
@@ -217,6 +219,7 @@ def test_passes_one_after_another_take_less_and_a_shorter_segment_too(plan: Memo
     assert half["decoding_peak"] == whole["decoding_peak"]
 
 
+@pytest.mark.slow
 def test_a_system_without_guidance_has_one_pass() -> None:
     spec = SPEC.derive(guidance=DualGuidance(reference_scale=1.0, audio_scale=1.0))
     plan = plan_memory(spec, Size.of(spec), usual_autoencoder(spec), dtypes={"bf16": torch.bfloat16})
