@@ -1,13 +1,14 @@
 """One safetensors file per system, and the conversion of other people's files into one.
 
 file, building, packing, parts, sharing     the checkpoint: written, read, built from, packed to eight bits
+specs                                       a system's specification in it, older files' too
 sources, streaming, writing                 one tensor at a time: read, written, a whole checkpoint
 accounting                                  what became of every name
 peers, peer_files                           public models: names and peculiarities, which file is which part
 assemble, initial                           the paper's system from its parents
-small_files                                 networks of one file each
+autoencoders, picture_encoder               which autoencoder, and its encoder for training
+small_files, gestures                       networks of one file each; stage 1 of EMO2
 preview                                     what latents look like
 companions                                  autoencoder and audio encoder beside it
 unet_names, motion_names, autoencoder_names      Stable Diffusion's and AnimateDiff's names in ours
-recorded_case                               a recorded case of a public model, run and compared
 """

@@ -1,10 +1,12 @@
 """The `cyberhost` command: one file per command, each of them parse -> one call into the core.
 
-main.py       the app, exit codes and error lines
-demo.py       a bundled portrait speaks a bundled sentence
-generate.py   a portrait and a voice of your own
-evaluate.py   how good a model is, how fast it is
-convert.py    other people's weights into one checkpoint (check: convert_check.py)
-doctor.py     what is installed, what is missing (facts: examination.py)
-running.py    what demo and generate share: inputs, progress bars, Ctrl-C
+main                    the app, exit codes and error lines (__main__: as python -m)
+demo, generate          a bundled portrait speaks a bundled sentence; a portrait and a voice of your own
+running                 what demo and generate share: inputs, progress bars, Ctrl-C
+evaluate, evaluate_gestures        how good a model is, how fast it is
+memory, parameters, systems        what a system takes and is made of; which one is meant
+prepare, prepare_footage           training data
+train, train_gestures, train_discriminator
+convert, convert_check, convert_mano    other people's weights into files of ours
+doctor, examination     what is installed, what is missing
 """

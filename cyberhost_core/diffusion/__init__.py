@@ -1,5 +1,5 @@
 """From noise to latents.
 
 schedule   noise schedules, prediction types, samplers      noise     noise that belongs to the frame
-guidance   which passes a prediction is made of             windows   whole clips, window by window
+ddim       the sampler that needs only torch                windows   whole clips, window by window
 """

@@ -1,1 +1,5 @@
-"""Exams: whole models tried on held-out data with the measures of `metrics`, against stated targets."""
+"""Exams: whole models tried on held-out data with the measures of `metrics`, against stated targets.
+
+puppets    a video model on puppets          gestures    EMO2's stage 1 on held-out voices
+peers      public relatives, against recordings of their own code
+"""

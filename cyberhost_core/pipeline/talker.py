@@ -57,7 +57,7 @@ class Talker:
         self.stored, self.model, self.networks, self.spec = stored, model, networks, model.spec
         self.device, _ = place_of(model)
         self.autoencoder = autoencoder_of(stored, networks.vae, device=self.device)
-        self.ears = [_ears(stored, sound) for sound in self.spec.listed(SoundConditioner)]
+        self.listeners = [_listener(stored, sound) for sound in self.spec.listed(SoundConditioner)]
 
     @classmethod
     def load(
@@ -104,7 +104,7 @@ class Talker:
     def fps(self, options: GenerateOptions) -> float:
         """Give the frame rate of the result; a system that hears nothing goes at that of its video."""
         video = options.driving.video
-        if options.fps is None and video is not None and not self.ears:
+        if options.fps is None and video is not None and not self.listeners:
             return video_facts(video).fps
         return options.fps or self.spec.fps
 
@@ -141,10 +141,10 @@ class Talker:
         Raises:   ConfigError: there is no sound, and the system needs one
         """
         told: dict[Ask, Any] = {}
-        for ears, listened in zip(self.ears, self.spec.listed(SoundConditioner), strict=True):
+        for listener, listened in zip(self.listeners, self.spec.listed(SoundConditioner), strict=True):
             if sound is None:
                 raise ConfigError(f"'{self.spec.name}' follows a voice, and none was given; give a sound.")
-            features_FD = hear(ears, sound.speech_T(), frames=sound.frames(fps), fps=fps)
+            features_FD = hear(listener, sound.speech_T(), frames=sound.frames(fps), fps=fps)
             told[SOUND] = SoundFeatures(features_FD=features_FD, hearing=listened.hearing)
         return told
 
@@ -247,7 +247,7 @@ def _embedding(talker: Talker, portrait: Portrait) -> Tensor:
     return ClipImage.from_folder(folder).embed(portrait.picture_YXC)
 
 
-def _ears(stored: StoredCheckpoint, sound: SoundConditioner) -> Hearing:
+def _listener(stored: StoredCheckpoint, sound: SoundConditioner) -> Hearing:
     if stored.audio_encoder is None:
         raise CheckpointError(
             f"{stored.path} holds no speech encoder (audio_encoder.), which hears the voice; assemble or "

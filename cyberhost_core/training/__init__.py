@@ -1,1 +1,11 @@
-"""Training: batches, losses, the two stages, the loop, recipes, the autoencoder, and the twins."""
+"""Training: from a recipe to averaged weights, by one trainer for everything that is trained.
+
+recipes, first_stages        named runs as values            stage        batch -> losses, as a value
+batches, batch               prepared videos -> one step's input          losses    one file each
+trainer, loop, checkpoint    the loop, its settings, resuming
+runs, part_runs              a stage of a recipe, and one part, to the file that a user named
+validation                   what is watched on the way
+vae                          the small autoencoder
+pose_discriminator, discriminator_run    what the pose loss asks
+gestures                     stage 1 of EMO2                 twins        small twins of outside networks
+"""

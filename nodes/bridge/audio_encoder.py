@@ -1,7 +1,8 @@
 """The speech encoder inside a checkpoint as ComfyUI's AUDIO_ENCODER.
 
-Our own node takes `ears`, which hear as the checkpoint was trained, piece by piece, and so keep memory flat.
-Native nodes ask for `encode_audio`: plain wav2vec2, whatever the ears make of it.
+Our own node takes the `listener`, which hears as the checkpoint was trained, and piece by piece, so that
+memory stays flat.
+Native nodes ask for `encode_audio`: plain wav2vec2, whatever the listener makes of it.
 """
 
 from collections.abc import Mapping
@@ -36,9 +37,9 @@ class SpeechEncoder:
 
     model_sample_rate = SPEECH_RATE_HZ
 
-    def __init__(self, ears: Hearing, *, hearing: str) -> None:
-        self.ears, self.hearing = ears, hearing
-        self.model: Any = ears.speech.model
+    def __init__(self, listener: Hearing, *, hearing: str) -> None:
+        self.listener, self.hearing = listener, hearing
+        self.model: Any = listener.speech.model
         self.dtype = torch.float32
         self.load_device = management.text_encoder_device()
         # The plain patcher also where ComfyUI loads dynamically: that needs layers of its own, which
@@ -69,7 +70,7 @@ class SpeechEncoder:
         """
         from ..helpers.audio import sound_from_audio
 
-        speech = self.ears.speech
+        speech = self.listener.speech
         if not isinstance(speech, SpeechFeatures):
             raise ConfigError(
                 f"The checkpoint's hearing is '{self.hearing}', but native nodes were made for wav2vec2; "

@@ -39,8 +39,8 @@ def hear(audio: Mapped | None, *, encoder: Any, encoded: Mapped | None, fps: flo
     sound = sound_from_audio(audio)
     sound.require_audible()
     wave_T, frames = sound.speech_T(), sound.frames(fps)
-    if hasattr(encoder, "ears"):
-        pieces = encoder.load().ears.frame_pieces(wave_T, frames=frames, fps=fps)
+    if hasattr(encoder, "listener"):
+        pieces = encoder.load().listener.frame_pieces(wave_T, frames=frames, fps=fps)
         return _track(pieces, frames=frames, fps=fps, seconds=sound.seconds, hearing=encoder.hearing)
     return _plain_track(steps_of_encoder(encoder, wave_T), frames=frames, fps=fps, seconds=sound.seconds)
 

@@ -1,6 +1,7 @@
 """Rooms import only from those below them: no arrow upwards, no circle, in the core and in the pack."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -67,3 +68,21 @@ def test_no_file_imports_itself_by_way_of_others(root: Path) -> None:
             module for module in imports(path, root) if root.joinpath(*module).with_suffix(".py").is_file()
         }
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the files
+
+
+def tables_of_contents() -> list[Path]:
+    """Every package whose docstring says what its files hold; the nodes themselves are listed by ComfyUI."""
+    packages = {path.parent for path in [*CORE.rglob("__init__.py"), *PACK.rglob("__init__.py")]}
+    return sorted(packages - {CORE, PACK})
+
+
+@pytest.mark.parametrize("package", tables_of_contents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_rooms_docstring_names_every_file_and_no_other(package: Path) -> None:
+    words = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or ""
+    there = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    there |= {path.parent.name for path in package.glob("*/__init__.py")}
+    unnamed = there - set(re.findall(r"\w+", words))
+    assert unnamed == set()
+    listed = re.findall(r"^(\w+(?:, \w+)*)(?:\.py)?(?= {3})", words, re.MULTILINE)
+    gone = {name for names in listed for name in names.split(", ")} - there
+    assert gone == set()

@@ -54,7 +54,7 @@ def hearing(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def ears(hearing: str) -> Hearing:
+def listener(hearing: str) -> Hearing:
     return load_hearing(hearing, *encoder(hearing))
 
 
@@ -65,21 +65,21 @@ def speech_like(seconds: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("seconds", "fps"), [(0.01, 25.0), (1.0, 24.0), (2.37, 29.97), (3.0, 60.0)])
 def test_every_hearing_gives_one_row_per_frame(
-    ears: Hearing, hearing: str, seconds: float, fps: float
+    listener: Hearing, hearing: str, seconds: float, fps: float
 ) -> None:
     frames = math.ceil(seconds * fps)
-    rows = hear(ears, speech_like(seconds), frames=frames, fps=fps)
-    assert rows.shape == (frames, ears.size) == (frames, SIZES[hearing])
+    rows = hear(listener, speech_like(seconds), frames=frames, fps=fps)
+    assert rows.shape == (frames, listener.size) == (frames, SIZES[hearing])
     assert rows.dtype == torch.float16
     assert torch.isfinite(rows).all()
 
 
 def test_whisper_rows_unfold_into_the_steps_and_levels_around_the_frames_start() -> None:
-    ears = load_hearing("whisper", *encoder("whisper"))
-    assert isinstance(ears.speech, WhisperFeatures)
+    listener = load_hearing("whisper", *encoder("whisper"))
+    assert isinstance(listener.speech, WhisperFeatures)
     wave = speech_like(3)  # two and a half of this encoder's pieces
-    tokens = hear(ears, wave, frames=72, fps=24).unflatten(1, (10, 3, 12))
-    steps = ears.speech.extract(wave).unflatten(1, (3, 12)).half()
+    tokens = hear(listener, wave, frames=72, fps=24).unflatten(1, (10, 3, 12))
+    steps = listener.speech.extract(wave).unflatten(1, (3, 12)).half()
     assert len(steps) == 150
     for frame, offset in [(0, 4), (0, 0), (30, 0), (30, 9), (71, 4), (71, 9)]:
         step = min(max(int(frame * 50 / 24) - 4 + offset, 0), 149)
@@ -87,11 +87,11 @@ def test_whisper_rows_unfold_into_the_steps_and_levels_around_the_frames_start()
 
 
 def test_plain_wav2vec2_is_heard_as_it_was_before_there_were_others() -> None:
-    ears = load_hearing("wav2vec2", *encoder("wav2vec2"))
-    assert isinstance(ears.speech, SpeechFeatures)
+    listener = load_hearing("wav2vec2", *encoder("wav2vec2"))
+    assert isinstance(listener.speech, SpeechFeatures)
     wave = speech_like(1.3)
-    expected = interpolate_to_fps(ears.speech.extract(wave), frames=33, fps=25).half()
-    assert torch.equal(hear(ears, wave, frames=33, fps=25), expected)
+    expected = interpolate_to_fps(listener.speech.extract(wave), frames=33, fps=25).half()
+    assert torch.equal(hear(listener, wave, frames=33, fps=25), expected)
 
 
 def test_a_file_without_a_model_type_is_wav2vec2() -> None:
@@ -100,7 +100,7 @@ def test_a_file_without_a_model_type_is_wav2vec2() -> None:
     assert load_hearing("wav2vec2", state, config).size == SIZES["wav2vec2"]
 
 
-def test_the_caller_can_stop_between_pieces(ears: Hearing) -> None:
+def test_the_caller_can_stop_between_pieces(listener: Hearing) -> None:
     heard: list[int] = []
 
     def stop_at_the_second() -> None:
@@ -109,15 +109,15 @@ def test_the_caller_can_stop_between_pieces(ears: Hearing) -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        hear(ears, speech_like(70), frames=1750, fps=25, on_piece=stop_at_the_second)
+        hear(listener, speech_like(70), frames=1750, fps=25, on_piece=stop_at_the_second)
     assert len(heard) == 2
 
 
-def test_rows_in_pieces_are_the_rows_at_once(ears: Hearing) -> None:
+def test_rows_in_pieces_are_the_rows_at_once(listener: Hearing) -> None:
     wave = speech_like(45)
-    pieces = list(ears.frame_pieces(wave, frames=1125, fps=25))
+    pieces = list(listener.frame_pieces(wave, frames=1125, fps=25))
     assert len(pieces) > 1
-    assert torch.equal(torch.cat(pieces).half(), hear(ears, wave, frames=1125, fps=25))
+    assert torch.equal(torch.cat(pieces).half(), hear(listener, wave, frames=1125, fps=25))
 
 
 def test_a_piece_without_rows_does_no_harm() -> None:
@@ -133,9 +133,11 @@ def test_a_piece_without_rows_does_no_harm() -> None:
         (lambda: np.full(800, np.nan, np.float32), "not finite"),
     ],
 )
-def test_an_unusable_sound_is_refused(ears: Hearing, wave: Callable[[], np.ndarray], message: str) -> None:
+def test_an_unusable_sound_is_refused(
+    listener: Hearing, wave: Callable[[], np.ndarray], message: str
+) -> None:
     with pytest.raises(AudioError, match=message):
-        hear(ears, wave(), frames=1, fps=25)
+        hear(listener, wave(), frames=1, fps=25)
 
 
 @pytest.mark.parametrize(("hearing", "holds"), [("whisper", "wav2vec2"), ("wav2vec2_stretched", "whisper")])

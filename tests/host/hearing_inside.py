@@ -85,7 +85,7 @@ def main() -> None:
     for name, encoder in encoders.items():
         track = hear(audio, encoder=encoder, encoded=None, fps=FPS)
         frames = len(track.features_FD)
-        core = hear_in_core(encoder.ears, audio["waveform"][0, 0], frames=frames, fps=FPS)
+        core = hear_in_core(encoder.listener, audio["waveform"][0, 0], frames=frames, fps=FPS)
         say(
             name,
             hearing=track.hearing,

@@ -1,1 +1,4 @@
-"""Recordings of public relatives, made with their own code, and whether ours does the same."""
+"""Recordings of public relatives, made with their own code, and whether ours does the same.
+
+recorded_case    one recording, converted, loaded, run and compared
+"""

@@ -1,1 +1,4 @@
-"""Training of EMO2's stage 1: batches of hand motion with its sound, the loss, recipes, a run."""
+"""Training of EMO2's stage 1.
+
+batches    hand motion with its sound      learner    the loss      recipes    runs as values      run    one
+"""
