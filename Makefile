@@ -29,7 +29,7 @@ demo: $(VENV)/.installed-demo
 
 test: $(VENV)/.installed-dev
 	@echo "left out: slow tests (make test-slow); those that need a ComfyUI, a browser, a GPU or weights (make test-all)"
-	$(PYTEST) -n auto --seed $(SEED) -m "$(QUICK)"
+	$(PYTEST) -n auto --dist loadfile --seed $(SEED) -m "$(QUICK)"
 
 test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -n auto --seed $(SEED) -m "slow and not ($(APART))"

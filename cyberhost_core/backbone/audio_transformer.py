@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..config import Config
 from .attention import CrossAttention, FeedForward
-from .conditions import Conditions
+from .conditions import SOUND_MASKS, SOUND_TOKENS, Conditions
 from .ops import Ops, zero_init
 from .site import Site
 
@@ -35,6 +35,10 @@ class AudioTransformerConfig(Config):
     @property
     def slot(self) -> str:
         return "audio_modules"
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({SOUND_TOKENS, SOUND_MASKS})
 
     def runs_at(self, _site: Site) -> bool:
         return True

@@ -15,6 +15,15 @@ from torch import Tensor
 
 from ..errors import ConfigError
 
+# What some layers cannot do without, and some conditioner must therefore bring.
+SOUND_TOKENS, SOUND_MASKS, IMAGE_TOKENS = "sound tokens", "sound masks", "image tokens"
+
+
+def identity_of(region: str) -> str:
+    """Name the identity tokens of a region, as layers and conditioners do."""
+    return f"identity tokens of the {region}"
+
+
 Features = Mapping[str, Tensor]
 Memo = dict[tuple[str, str], tuple[Tensor, ...]]
 

@@ -38,6 +38,10 @@ class MotionModuleConfig(Config):
     def slot(self) -> str:
         return "motion_modules"
 
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset()  # frames before are not needed: the first segment has none
+
     def runs_at(self, _site: Site) -> bool:
         return True
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from ..config import Config
-from .conditions import Conditions
+from .conditions import Conditions, identity_of
 from .latents_bank import BankConfig, LatentsBank
 from .ops import Ops, zero_init
 from .site import Site
@@ -42,6 +42,10 @@ class RegionAttentionConfig(Config):
     @property
     def slot(self) -> str:
         return f"{self.region}_attentions"
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({identity_of(self.region)} if self.identity_dim else ())
 
     def runs_at(self, site: Site) -> bool:
         return self.sites is None or site.name in self.sites

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..config import Config
 from .attention import CrossAttention, FeedForward
-from .conditions import Conditions
+from .conditions import IMAGE_TOKENS, SOUND_TOKENS, Conditions
 from .ops import Ops, zero_init
 from .site import Site
 
@@ -72,6 +72,11 @@ class SpatialTransformerConfig(Config):
     @property
     def slot(self) -> str:
         return "attentions"
+
+    @property
+    def reads(self) -> frozenset[str]:
+        kinds = {layer.kind for layer in self.layers}
+        return frozenset(what for kind, what in _READ_BY.items() if kind in kinds)
 
     def runs_at(self, _site: Site) -> bool:
         return True
@@ -220,6 +225,8 @@ class _FeedForward:
     def residual(self, x_NSD: Tensor, _conditions: Conditions) -> Tensor:
         return self.ff(self.norm(x_NSD))
 
+
+_READ_BY = {"image_tokens": IMAGE_TOKENS, "inline_audio": SOUND_TOKENS}
 
 _LAYERS = {
     "self_attention": _SelfAttention,

@@ -45,6 +45,11 @@ class UNetConfig(Config):
     def embedding_dim(self) -> int:
         return 4 * self.channels[0]
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """What its layers cannot do without, in the words of `conditions`."""
+        return frozenset().union(*(layer.reads for layer in (*self.layers, *self.plain_layers)))
+
     def without(self, *kinds: str) -> "UNetConfig":
         """The same U-Net with some kinds of layers left out."""
 

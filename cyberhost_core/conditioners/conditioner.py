@@ -91,6 +91,11 @@ class Conditioner(Member):
     def past_frames(self) -> int:
         return 0
 
+    @property
+    def brings(self) -> frozenset[str]:
+        """What it brings to layers that cannot do without, in the words of `conditions`."""
+        return frozenset()
+
     def asks_of_portrait(self) -> tuple[Ask, ...]:
         """What must be known of the portrait, beside its latents."""
         return ()

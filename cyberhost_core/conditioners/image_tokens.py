@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..backbone.conditions import Conditions
+from ..backbone.conditions import IMAGE_TOKENS, Conditions
 from ..backbone.embeddings import VectorProjection
 from ..backbone.unet import UNetConfig
 from ..errors import ConfigError
@@ -31,6 +31,10 @@ class ImageTokens(Conditioner):
     token_dim: int = 768
     tokens: int = 1
     projected: bool = False
+
+    @property
+    def brings(self) -> frozenset[str]:
+        return frozenset({IMAGE_TOKENS})
 
     def asks_of_portrait(self) -> tuple[Ask, ...]:
         return (FACE,) if self.source == "face" else (EMBEDDING,)

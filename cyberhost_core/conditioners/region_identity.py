@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from ..backbone.conditions import Conditions
+from ..backbone.conditions import Conditions, identity_of
 from ..backbone.embeddings import FaceProjection
 from ..backbone.map_encoder import HandEncoder, MapEncoderConfig
 from ..backbone.unet import UNetConfig
@@ -35,6 +35,10 @@ class RegionIdentity(Conditioner):
     token_dim: int = 512
     face_tokens: int = 4
     hand_encoder: MapEncoderConfig = MapEncoderConfig(widths=(16, 32, 96, 256, 256), depth=2)
+
+    @property
+    def brings(self) -> frozenset[str]:
+        return frozenset(map(identity_of, self.regions))
 
     def asks_of_portrait(self) -> tuple[Ask, ...]:
         return tuple(ask for region, ask in (("hands", HANDS), ("face", FACE)) if region in self.regions)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..backbone.audio_projection import AudioProjectionConfig, LinearAudioConfig
-from ..backbone.conditions import Conditions
+from ..backbone.conditions import SOUND_TOKENS, Conditions
 from ..controls.audio_windows import windows
 from ..data.clip import Clip
 from ..errors import AudioError
@@ -47,6 +47,10 @@ class Sound(Conditioner):
     window: int = 5
     hearing: Literal["wav2vec2", "wav2vec2_stretched", "whisper"] = "wav2vec2"
     projection: AudioProjectionConfig = LinearAudioConfig()
+
+    @property
+    def brings(self) -> frozenset[str]:
+        return frozenset({SOUND_TOKENS})
 
     def asks_of_track(self) -> tuple[Ask, ...]:
         return (SPEECH,)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..backbone.conditions import Conditions
+from ..backbone.conditions import SOUND_MASKS, Conditions
 from ..backbone.unet import UNetConfig
 from ..controls.face_masks import face_masks, mask_levels
 from ..units import LATENT_STRIDE_PX
@@ -24,6 +24,10 @@ class SoundRegions(Conditioner):
 
     kind: Literal["sound_regions"] = "sound_regions"
     regions: tuple[str, ...] = ("full", "face", "lip")
+
+    @property
+    def brings(self) -> frozenset[str]:
+        return frozenset({SOUND_MASKS})
 
     def asks_of_portrait(self) -> tuple[Ask, ...]:
         return (POSE,)

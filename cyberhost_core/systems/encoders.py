@@ -11,14 +11,24 @@ from ..backbone.conditions import Conditions, Taps
 from ..backbone.ops import TORCH_OPS, Ops
 from ..conditioners.conditioner import Place
 from ..conditioners.values import NOTHING, Drive, Encoded, Inputs, Missing
+from ..errors import ConfigError
 from .spec import SystemSpec
 
 
 class Encoders(nn.Module):
-    """Hold the trainable parts of all conditioners, under the names that a checkpoint uses as prefixes."""
+    """Hold the trainable parts of all conditioners, under the names that a checkpoint uses as prefixes.
+
+    Raises:   ConfigError: layers of the U-Net read what none of the conditioners brings
+    """
 
     def __init__(self, spec: SystemSpec, *, ops: Ops = TORCH_OPS) -> None:
         super().__init__()
+        missing = spec.unet.reads.difference(*(conditioner.brings for conditioner in spec.conditioners))
+        if missing:
+            raise ConfigError(
+                f"Layers of '{spec.name}' read {' and '.join(sorted(missing))}, but no conditioner that it "
+                "lists brings them; list one that does, or leave those layers out."
+            )
         self.spec = spec
         place = Place(unet=spec.unet, ops=ops, past_frames=spec.past_frames)
         self.readers = [conditioner.build(self, place) for conditioner in spec.conditioners]

@@ -177,7 +177,7 @@ def test_the_file_says_where_it_comes_from_and_under_which_licence(
 
 
 @pytest.mark.parametrize("form", ["pickle", "older pickle", "safetensors", "data parallel"])
-@pytest.mark.parametrize("kind", ["echomimic-v2", "animate-anyone"])
+@pytest.mark.parametrize("kind", ["echomimic-v2", pytest.param("animate-anyone", marks=pytest.mark.slow)])
 def test_a_file_per_part_gives_the_same_bytes_as_one_file(
     kind: str, form: str, weights: Callable, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from cyberhost_core.errors import ConfigError
 from cyberhost_core.exams.gestures.video_exam import VideoExam, examine_video
 
 
+@pytest.mark.slow
 def test_hands_land_nearer_to_the_driven_ones_than_to_others() -> None:
     told: list[tuple[str, int, int]] = []
     section = examine_video(

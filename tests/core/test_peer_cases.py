@@ -70,7 +70,14 @@ def test_we_compute_what_the_peer_computed(name: str, tmp_path: Path) -> None:
     assert errors.passes, errors
 
 
-@pytest.mark.parametrize(("name", "weight"), [(name, weight) for name in NAMES for weight in WEIGHTS[name]])
+@pytest.mark.parametrize(
+    ("name", "weight"),
+    [
+        pytest.param(name, weight, marks=[pytest.mark.slow] if number else [])
+        for name in NAMES
+        for number, weight in enumerate(WEIGHTS[name])
+    ],
+)
 def test_a_weight_that_is_one_percent_off_shows(name: str, weight: str, tmp_path: Path) -> None:
     case = unpacked(name, tmp_path)
     scale(case, weight, by=1.01)

@@ -119,9 +119,11 @@ def test_every_length_gives_its_steps(samples: int, steps: int) -> None:
 
 
 def test_a_model_in_half_precision_gives_float32_features_close_to_the_full_ones() -> None:
-    wave = speech_like(0.5)
-    full = SpeechFeatures(small_model()).extract(wave)
-    half = SpeechFeatures(small_model().bfloat16()).extract(wave)
+    # One group: with 8 channels in each of two, torch's own convolution in bfloat16 is wrong on processors
+    # with AMX (cosine to float32 0.05; with 16 channels or more, as every published model has, 0.99999).
+    wave, sizes = speech_like(0.5), {"num_conv_pos_embedding_groups": 1}
+    full = SpeechFeatures(small_model(**sizes)).extract(wave)
+    half = SpeechFeatures(small_model(**sizes).bfloat16()).extract(wave)
     assert half.dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(half, full, dim=-1).min() > 0.99
 

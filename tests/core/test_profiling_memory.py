@@ -200,6 +200,7 @@ def test_16_bits_take_half_of_32(plan: MemoryPlan) -> None:
         assert row.bytes["fp16"] == pytest.approx(row.bytes["fp32"] / 2, rel=0.05), row.name
 
 
+@pytest.mark.slow
 def test_all_weights_are_counted_once(plan: MemoryPlan) -> None:
     rows = {row.name: row for row in plan.weights}
     vae = TinyVAE(TinyVAEConfig(latent_channels=16))
@@ -266,6 +267,7 @@ def test_the_command_counts_a_file_with_all_that_is_in_it(
     assert counts["audio_encoder (float32)"] == 100
 
 
+@pytest.mark.slow
 def test_the_table_names_every_amount_and_what_is_not_counted(plan: MemoryPlan) -> None:
     text = plan.to_text()
     assert all(row.label in text for row in (*plan.weights, *plan.segment))

@@ -7,9 +7,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from cyberhost_core.backbone.audio_transformer import AudioTransformerConfig
 from cyberhost_core.backbone.region_attention import RegionAttentionConfig
 from cyberhost_core.backbone.unet import sites
+from cyberhost_core.conditioners.conditioner import Conditioner
 from cyberhost_core.conditioners.region_identity import RegionIdentity
+from cyberhost_core.conditioners.sound import Sound
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.systems import named
 from cyberhost_core.systems.cyberhost import ABLATIONS, SYSTEMS, ram_at, tiny
@@ -149,6 +152,26 @@ def test_an_unknown_kind_of_layer_is_refused() -> None:
 def test_a_text_that_is_no_json_is_refused() -> None:
     with pytest.raises(ConfigError, match="the whole text"):
         SystemSpec.parse("{")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "read"),
+    [
+        (Sound, "sound tokens"),
+        (RegionIdentity, "identity tokens of the face and identity tokens of the hands"),
+    ],
+)
+def test_a_system_whose_layers_read_what_no_conditioner_brings_is_refused(
+    left_out: type[Conditioner], read: str, small_spec: SystemSpec
+) -> None:
+    with pytest.raises(ConfigError, match=f"'{small_spec.name}' read {read}, but no conditioner"):
+        on_meta(small_spec.without(left_out))
+
+
+def test_a_region_that_listens_needs_masks(small_spec: SystemSpec) -> None:
+    listening = small_spec.unet.derive(layers=(*small_spec.unet.layers, AudioTransformerConfig()))
+    with pytest.raises(ConfigError, match="read sound masks, but"):
+        on_meta(small_spec.derive(unet=listening))
 
 
 def test_deriving_checks_again(small_spec: SystemSpec) -> None:

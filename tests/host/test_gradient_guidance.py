@@ -21,7 +21,7 @@ else:
 dual, gradients = core("guidance.dual"), core("guidance.gradients")
 bundled, asks = core("bundled"), core("conditioners.asks")
 
-SEED, STEPS, STRENGTH = 3, 4, 20.0
+SEED, STEPS, STRENGTH = 3, 2, 20.0
 
 
 class Brighter(dual.DualGuidance):
