@@ -40,7 +40,7 @@ test-all: test test-slow
 
 test-seeds: $(VENV)/.installed-dev
 	for seed in 1 2 3 4 5 6 7 8 9 10; do \
-		$(PYTEST) -q -n auto -m "$(QUICK)" --seed $$seed --random-order --random-order-seed $$seed || exit 1; \
+		$(PYTEST) -q -n auto --dist loadfile -m "$(QUICK)" --seed $$seed --random-order --random-order-seed $$seed || exit 1; \
 	done
 
 lint: $(VENV)/.installed-dev
