@@ -50,7 +50,7 @@ UNBOUNDED = {"latents", "noised", "past", "audio", "face_vector", "image_vector"
 
 @pytest.fixture
 def small_spec() -> SystemSpec:
-    banks = (BankConfig(axis="spatial", spatial=6), BankConfig(axis="temporal", temporal=3))
+    banks = (BankConfig(axis="spatial", spatial=6, rows=2), BankConfig(axis="temporal", temporal=3))
     regions = tuple(
         RegionAttentionConfig(region=region, width=16, heads=2, banks=banks, identity_dim=12, mask_width=4)
         for region in ("face", "hands")

@@ -29,7 +29,7 @@ MEASURE = Path(__file__).with_name("measure_loading.py")
 
 def at_small_size(spec: SystemSpec) -> SystemSpec:
     """The same parts and layers in the same places, a few thousand times smaller."""
-    banks = (BankConfig(axis="spatial", spatial=6), BankConfig(axis="temporal", temporal=3))
+    banks = (BankConfig(axis="spatial", spatial=6, rows=2), BankConfig(axis="temporal", temporal=3))
     channels = (32, 32, 64, 64)[: len(spec.unet.channels)]
     spec = spec.derive(unet=spec.unet.derive(channels=channels, norm_groups=8), height=64, width=64)
     spec = map_regions(spec, lambda ram: ram.derive(width=16, heads=2, banks=banks, mask_width=4))

@@ -159,7 +159,7 @@ def test_what_else_a_stable_diffusion_file_holds_is_left_out_with_the_reason(tmp
 
 @pytest.fixture
 def spec() -> SystemSpec:
-    banks = (BankConfig(axis="spatial", spatial=6), BankConfig(axis="temporal", temporal=3))
+    banks = (BankConfig(axis="spatial", spatial=6, rows=2), BankConfig(axis="temporal", temporal=3))
     whole = paper()
     layers = tuple(
         layer.derive(heads=HEADS) if layer.kind in ("spatial_transformer", "motion_module") else layer
