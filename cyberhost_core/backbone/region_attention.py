@@ -24,6 +24,7 @@ from .latents_bank import BankConfig, LatentsBank, Tokens
 from .ops import Ops, zero_init
 from .site import Site
 
+BANK_QUERIES, BANK_KEYS = "bank queries", "bank keys"  # what taps may collect of every bank
 PAPER_BANKS = (BankConfig(axis="spatial"), BankConfig(axis="temporal"))
 
 
@@ -68,7 +69,7 @@ class RegionAttention(nn.Module):
         # Named, not numbered: a part keeps its names in a system that lacks another.
         self.attentions = nn.ModuleDict()
         if config.banks:
-            self.attentions["latent"] = _BankAttention(config, site.channels, ops)
+            self.attentions["latent"] = _BankAttention(config, site, ops)
         if config.identity_dim:
             self.attentions["identity"] = _IdentityAttention(config, site, ops)
 
@@ -100,8 +101,9 @@ class MaskPredictor(nn.Module):
 class _BankAttention(nn.Module):
     """F_latent of equations 2 and 3."""
 
-    def __init__(self, config: RegionAttentionConfig, channels: int, ops: Ops) -> None:
+    def __init__(self, config: RegionAttentionConfig, site: Site, ops: Ops) -> None:
         super().__init__()
+        self.path, channels = site.path(config.slot), site.channels
         self.heads, self.attention, width = config.heads, ops.attention, config.width
         self.to_q = ops.Linear(channels, width, bias=False)
         self.banks = nn.ModuleDict({bank.axis: LatentsBank(bank, width) for bank in config.banks})
@@ -109,15 +111,17 @@ class _BankAttention(nn.Module):
         self.to_v = nn.ModuleDict({axis: ops.Linear(width, width, bias=False) for axis in self.banks})
         self.to_out = zero_init(ops.Linear(width, channels))
 
-    def forward(self, n_NSC: Tensor, tokens: Tokens, _conditions: Conditions) -> Tensor:
+    def forward(self, n_NSC: Tensor, tokens: Tokens, conditions: Conditions) -> Tensor:
         # Queries carry their places themselves, so those of all frames and clips ask in one attention.
         q_NSD = self.to_q(n_NSC)
         latent = torch.zeros_like(q_NSD).flatten(0, 1)[None]
         for axis, bank in cast("dict[str, LatentsBank]", self.banks).items():
             basis = bank().to(n_NSC)  # a host may keep its layers in another precision, or elsewhere
             k, v = bank.turn_keys(self.to_k[axis](basis), heads=self.heads), self.to_v[axis](basis)
-            q = bank.turn_queries(q_NSD, tokens, heads=self.heads).flatten(0, 1)[None]
-            latent = latent + self.attention(q, k[None], v[None], self.heads)
+            q = bank.turn_queries(q_NSD, tokens, heads=self.heads).flatten(0, 1)
+            conditions.taps.put(BANK_QUERIES, f"{self.path}.{axis}", q)
+            conditions.taps.put(BANK_KEYS, f"{self.path}.{axis}", k)
+            latent = latent + self.attention(q[None], k[None], v[None], self.heads)
         return self.to_out(latent)[0].view_as(n_NSC)
 
 
