@@ -35,14 +35,20 @@ def manifest(
     ] = None,
     style: Annotated[str, typer.Option(help="What people do: speaking, singing or dance.")] = "speaking",
     held_out_every: Annotated[
-        int, typer.Option(min=0, help="Keep each video of this number from training; 0: none.")
+        int,
+        typer.Option(
+            min=0,
+            help="Keep each person of this number from training, or each recording where the manifest names "
+            "nobody; 0: none.",
+        ),
     ] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Find keypoints and hands in every video of a folder, and list the clips.
 
     Writes NAME.pose.safetensors and NAME.hands.safetensors beside each video; those already there are kept.
-    Videos that cannot be used are left out and named on stderr.
+    Videos that cannot be used are left out and named on stderr. Write identities into the manifest and give
+    the command again: they are kept, and all clips of a person lie on one side.
 
     \b
     Example:

@@ -17,7 +17,14 @@ from cyberhost_core.data.encode import Encoder
 from cyberhost_core.data.footage import FootageFormat, Stores, prepare_footage, read_footage
 from cyberhost_core.data.framing import Framing
 from cyberhost_core.data.gesture_store import GestureClips
-from cyberhost_core.data.manifest import ManifestEntry, ManifestError, of_split, read_manifest, write_manifest
+from cyberhost_core.data.manifest import (
+    ManifestEntry,
+    ManifestError,
+    holding_out,
+    of_split,
+    read_manifest,
+    write_manifest,
+)
 from cyberhost_core.data.manifest_making import make_manifest
 from cyberhost_core.data.store import PreparedVideos
 from cyberhost_core.errors import ConfigError, CyberHostError, MediaError
@@ -333,6 +340,54 @@ def test_pictures_keypoints_and_hands_are_framed_alike():
     np.testing.assert_allclose(
         framing.hands(hands).offset_FD[0], [1, x / 48, y / 64, 0.1, 0, 0, 0, 0], atol=1e-5
     )
+
+
+def entry(video: str, *, identity: str | None = None, source: str | None = None) -> ManifestEntry:
+    return ManifestEntry(video=video, hands="h", keypoints="k", identity=identity, source=source)
+
+
+def test_all_clips_of_a_person_or_a_recording_lie_on_one_side():
+    entries = [
+        entry("1.mp4", identity="anna"),
+        entry("2.mp4", source="talk"),
+        entry("3.mp4", identity="ben", source="talk"),
+        entry("4.mp4", source="talk"),
+        entry("5.mp4"),
+        entry("6.mp4", identity="anna", source="other"),
+    ]
+    for every, held_out in ((0, []), (1, [1, 2, 3, 4, 5, 6]), (2, [2, 4, 5]), (3, [3]), (9, [])):
+        split = [each.split for each in holding_out(entries, every=every)]
+        assert [number for number, side in enumerate(split, start=1) if side == "held_out"] == held_out
+
+
+def test_identities_in_a_manifest_are_kept_and_decide_the_split(broken, tmp_path):
+    """Somebody wrote that both clips show one person, so that the second look holds out both or none."""
+    manifest = broken(identity="anna")
+    lines = [json.loads(line) for line in manifest.read_text().splitlines() if line]
+    lines[0] |= {"identity": "anna", "split": "held_out"}
+    manifest.write_text("\n".join(json.dumps(line) for line in lines))
+    nobody = Recorded(load_pose_track(tmp_path / "clip1.pose.safetensors").pose)
+    for every, split in ((1, "held_out"), (2, "train")):
+        entries = make_manifest(
+            tmp_path, manifest, detector=nobody, held_out_every=every, say=silent, leave_out=refuse
+        )
+        assert [(each.identity, each.split) for each in entries] == [("anna", split)] * 2
+    parted = [line | {"split": side} for line, side in zip(lines, ("train", "held_out"), strict=True)]
+    manifest.write_text("\n".join(map(json.dumps, parted)))
+    with pytest.raises(ManifestError, match=r"line 2, 'split': the identity 'anna' is 'held_out' here and '"):
+        read_manifest(manifest)
+
+
+def test_clips_that_one_recording_was_cut_into_are_known_by_their_names(broken, tmp_path):
+    broken()
+    for number in range(2):
+        for ending in ("mp4", "pose.safetensors", "hands.safetensors"):
+            (tmp_path / f"clip{number}.{ending}").rename(tmp_path / f"talk-Scene-00{number}.{ending}")
+    nobody = Recorded(load_pose_track(tmp_path / "talk-Scene-000.pose.safetensors").pose)
+    entries = make_manifest(
+        tmp_path, tmp_path / "m.jsonl", detector=nobody, held_out_every=1, say=silent, leave_out=refuse
+    )
+    assert [(each.source, each.split) for each in entries] == [("talk", "held_out")] * 2
 
 
 def test_a_pose_file_comes_back_and_a_damaged_one_is_refused(tmp_path, videos):
