@@ -75,7 +75,9 @@ class Encoder:
 
     @torch.inference_mode()
     def _latents(self, frames_FYXC: np.ndarray) -> Tensor:
-        return torch.cat([self.vae.encode(chunk) for chunk in _pixels(frames_FYXC).split(ENCODE_CHUNK)])
+        starts = range(0, len(frames_FYXC), ENCODE_CHUNK)  # pixels take four times the bytes as float32
+        chunks = (_pixels(frames_FYXC[start : start + ENCODE_CHUNK]) for start in starts)
+        return torch.cat([self.vae.encode(chunk) for chunk in chunks])
 
     @torch.inference_mode()
     def _came_back_db(self, frame_YXC: np.ndarray, latent_CHW: Tensor) -> float:
