@@ -8,7 +8,7 @@ peers, peer_files                           public models: names and peculiariti
 assemble, initial                           the paper's system from its parents
 autoencoders, picture_encoder               which autoencoder, and its encoder for training
 small_files, gestures                       networks of one file each; stage 1 of EMO2
-preview                                     what latents look like
+preview, trained                            what latents look like; what trained weights say of themselves
 companions                                  autoencoder and audio encoder beside it
 unet_names, motion_names, autoencoder_names      Stable Diffusion's and AnimateDiff's names in ours
 """

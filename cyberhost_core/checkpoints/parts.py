@@ -20,6 +20,7 @@ from ..systems.model import SystemModel
 from ..systems.spec import SystemSpec
 from .file import READ_FORMATS, Checkpoint, load_checkpoint, save_checkpoint
 from .preview import fit_preview
+from .trained import read_trained
 
 _VAE_FORMAT = "cyberhost-vae-1"
 
@@ -87,10 +88,20 @@ def pack_checkpoint(
     """Join averaged weights, autoencoder and speech encoder into one checkpoint with eight-bit weights.
 
     What latents look like is fitted on the bundled portraits and kept under training["preview"]. Parts that
-    the checkpoint `beside` has as well are left to it.
+    the checkpoint `beside` has as well are left to it. Weights that say which system they are of have the
+    last word on it, and their calibration on training["picture_floor_db"], unless that is given.
 
-    Raises:   CheckpointError: the weights are not those of this system
+    Raises:   CheckpointError: the weights are not those of this system, or of stage 1 alone
     """
+    trained = read_trained(weights)
+    if trained is not None:
+        if trained.stage == "image":
+            raise CheckpointError(
+                f"{weights} was trained in stage 1 alone, on single pictures; give the model.safetensors of "
+                "stage 2, 'cyberhost train video'."
+            )
+        spec = trained.spec
+        training = {"picture_floor_db": trained.calibration.picture_floor_db, **training}
     model = SystemModel(spec)
     try:
         model.load_state_dict(load_file(weights))

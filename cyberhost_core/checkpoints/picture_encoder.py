@@ -20,7 +20,7 @@ from .parts import load_vae
 
 
 class StableDiffusionEncoder:
-    """Encode with Stable Diffusion's autoencoder, picture by picture, on a GPU where there is one.
+    """Encode and decode with Stable Diffusion's autoencoder, picture by picture, on a GPU if there is one.
 
     Latents are the middle of what the encoder allows for, not drawn from it, so that they are the same each
     time; scaled as Stable Diffusion's are.
@@ -38,6 +38,12 @@ class StableDiffusionEncoder:
         """
         rows = [self.network.encode(one.to(self.device)).latent_dist.mode() for one in x.split(1)]
         return (torch.cat(rows) * self.scale).float().cpu()
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor, /) -> Tensor:
+        """Decode what encode gave: (N, 4, h, w) -> (N, 3, 8 h, 8 w) float32 in about -1..1, on the CPU."""
+        rows = [self.network.decode(one.to(self.device)).sample for one in (latents / self.scale).split(1)]
+        return torch.cat(rows).float().cpu()
 
 
 def load_picture_encoder(path: Path) -> EncodesPictures:

@@ -193,10 +193,15 @@ def pack(
         Path, typer.Option("--speech", help="Speech encoder: a wav2vec2 folder, or a checkpoint.")
     ],
     picture_floor_db: Annotated[
-        float,
-        typer.Option(help="Refuse pictures that the autoencoder gives back with less than this many dB."),
-    ] = 0.0,
-    recipe: RecipeName = "tiny",
+        float | None,
+        typer.Option(
+            help="Refuse pictures that the autoencoder gives back with less than this many dB; 0: none. "
+            "[default: calibrated on the training data]"
+        ),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Recipe of weights that earlier versions trained; later ones say theirs.")
+    ] = "tiny",
     beside: Annotated[
         Path | None,
         typer.Option(help="A checkpoint in the same folder: parts that it has as well are left to it."),
@@ -204,7 +209,11 @@ def pack(
 ) -> None:
     """Join the parts into one checkpoint, weights in eight bits."""
     from ..checkpoints.parts import pack_checkpoint
+    from ..checkpoints.trained import how_calibrated
 
+    for sentence in how_calibrated(weights):
+        typer.echo(f"cyberhost: {sentence}", err=True)
+    floor = {} if picture_floor_db is None else {"picture_floor_db": picture_floor_db}
     pack_checkpoint(
         out,
         spec=_recipe(recipe).system,
@@ -212,7 +221,7 @@ def pack(
         vae=vae_file,
         speech=speech_folder,
         licence="Apache-2.0",
-        training={"picture_floor_db": picture_floor_db, "data": "synthetic puppets"},
+        training={**floor, "data": "synthetic puppets"},
         beside=beside,
     )
     typer.echo(str(out))

@@ -12,6 +12,7 @@ from ..backbone.unet import UNetConfig
 from ..conditioners.asks import Ask
 from ..conditioners.conditioner import Conditioner
 from ..config import Config
+from ..data.calibration import Calibration
 from ..diffusion.schedule import ScheduleSpec
 from ..guidance.dual import DualGuidance
 from ..guidance.guidance import Guidance
@@ -113,6 +114,10 @@ class SystemSpec(Config):
             for conditioner in self.conditioners
         )
         return self.derive(conditioners=tuple(kept for kept in changed if kept is not None))
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        """The same network, asking at inference for what its training data show."""
+        return self.derive(conditioners=tuple(one.calibrated(calibration) for one in self.conditioners))
 
     def without(self, *kinds: type[Conditioner]) -> Self:
         """The same system with some conditioners left out."""

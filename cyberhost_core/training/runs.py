@@ -1,7 +1,8 @@
 """Run a stage of a recipe from the command line: build, resume, log, validate, hand on the averaged weights.
 
 out/run.safetensors     everything needed to resume
-out/model.safetensors   the averaged weights: what the next stage starts from
+out/model.safetensors   the averaged weights: what the next stage starts from, and 'train pack' packs; its
+                        metadata hold the system, calibrated on the store (see checkpoints.trained)
 out/log.jsonl, out/tensorboard/, out/sheets/     losses, the same as curves, sampled clips
 """
 
@@ -19,6 +20,8 @@ from torch import nn
 from ..backbone.ops import TORCH_OPS, TRAINING_OPS
 from ..backbone.vae import TinyVAE
 from ..checkpoints.parts import load_weights
+from ..checkpoints.trained import about_trained
+from ..data.calibration import calibrate
 from ..data.store import PreparedVideos
 from ..errors import CheckpointError
 from ..media.contact_sheet import contact_sheet
@@ -75,10 +78,11 @@ def train_stage(
         load_initial(model, files.init)
     if files.adopt:
         adopt(model, files.adopt)
+    videos = PreparedVideos(files.store)
     trainer = stage_trainer(
         model,
         stage,
-        PreparedVideos(files.store),
+        videos,
         out=files.out,
         seed=seed,
         networks=_networks(files),
@@ -88,6 +92,7 @@ def train_stage(
         until=until,
         show=show,
         validation=partial(_validation, files=files, spec=spec, stage=stage) if files.held_out else None,
+        about=lambda: about_trained(stage.name, spec, calibrate(videos)),
     )
 
 
@@ -129,10 +134,12 @@ def train_logged(
     until: int | None = None,
     show: Show,
     validation: Callable[["RunLog"], Validate[Model]] | None = None,
+    about: Callable[[], dict[str, str]] = dict,
 ) -> Path:
     """Train or resume whatever the trainer trains; return the path of the averaged weights.
 
-    validation builds from the log, which keeps its pictures, what is asked from time to time.
+    validation builds from the log, which keeps its pictures, what is asked from time to time. about: what
+    the weights' metadata say.
     """
     trainer.out.mkdir(parents=True, exist_ok=True)
     log = RunLog(trainer.out) if trainer.accelerator.is_main_process else None
@@ -147,7 +154,7 @@ def train_logged(
     )
     path = trainer.out / "model.safetensors"
     if trainer.accelerator.is_main_process:
-        save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, path)
+        save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, path, about())
     return path
 
 

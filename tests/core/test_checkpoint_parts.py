@@ -1,19 +1,25 @@
 """Parts of a checkpoint: read alone, read out of a whole one, and packed."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from cyberhost_core import bundled
 from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
-from cyberhost_core.checkpoints.file import load_checkpoint
+from cyberhost_core.checkpoints.file import StoredCheckpoint, load_checkpoint, open_checkpoint
 from cyberhost_core.checkpoints.parts import load_speech, load_vae, load_weights, pack_checkpoint, save_vae
 from cyberhost_core.checkpoints.preview import fit_preview
+from cyberhost_core.checkpoints.trained import about_trained, how_calibrated
+from cyberhost_core.conditioners.drawn_maps import DrawnMaps
+from cyberhost_core.conditioners.hand_clarity import HandClarity
+from cyberhost_core.data.calibration import Calibration
 from cyberhost_core.errors import CheckpointError
 from cyberhost_core.media.images import read_image
+from cyberhost_core.systems import emo2
 from cyberhost_core.systems.cyberhost import tiny
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.training.twins.speech import SpeechTwinConfig, save_speech_twin
@@ -86,6 +92,64 @@ def test_weights_of_another_system_are_refused(packed: Path, tmp_path: Path) -> 
             licence="",
             training={},
         )
+
+
+CALIBRATION = Calibration(
+    clarity_low=(3, 0.5),
+    clarity_high=(11, 1.0),
+    movement_box=(0.25, 0.05),
+    hand_confidence=None,
+    picture_floor_db=26.5,
+)
+
+
+@pytest.fixture
+def pack_trained(packed: Path, tmp_path: Path) -> Callable[..., StoredCheckpoint]:
+    """Pack weights that say of themselves what stage trained them, on what; the recipe is another's."""
+    weights = load_file(packed / "model.safetensors")
+
+    def pack_trained(stage: str) -> StoredCheckpoint:
+        path = tmp_path / "model.safetensors"
+        save_file(weights, path, about_trained(stage, tiny(), CALIBRATION))
+        pack_checkpoint(
+            tmp_path / "whole.safetensors",
+            spec=emo2.tiny(),
+            weights=path,
+            vae=packed / "vae.safetensors",
+            speech=packed / "speech",
+            licence="",
+            training={},
+        )
+        return open_checkpoint(tmp_path / "whole.safetensors")
+
+    return pack_trained
+
+
+def test_a_checkpoint_asks_for_what_the_training_data_showed(pack_trained: Callable) -> None:
+    whole = pack_trained("video")
+    assert whole.spec == tiny().calibrated(CALIBRATION)
+    (clarity,), (maps,) = whole.spec.listed(HandClarity), whole.spec.listed(DrawnMaps)
+    assert clarity.scores(1.0).tolist() == [11, 11, 1, 1]
+    assert clarity.scores(0.0).tolist() == [3, 3, 0.5, 0.5]
+    assert maps.box == (0.25, 0.05)
+    assert whole.training["picture_floor_db"] == 26.5
+
+
+def test_weights_of_the_first_stage_are_not_packed(pack_trained: Callable) -> None:
+    with pytest.raises(CheckpointError, match=r"in stage 1 alone, on single pictures; give the .* stage 2"):
+        pack_trained("image")
+
+
+def test_what_was_not_calibrated_is_said(packed: Path, tmp_path: Path) -> None:
+    (sentence,) = how_calibrated(packed / "model.safetensors")
+    assert "give its training command again" in sentence
+    blind = CALIBRATION.derive(clarity_low=None, clarity_high=None)
+    save_file({}, tmp_path / "blind.safetensors", about_trained("video", tiny(), blind))
+    (sentence,) = how_calibrated(tmp_path / "blind.safetensors")
+    assert sentence.startswith("The training data show no hand, so hand clarity")
+    (tmp_path / "torn.safetensors").write_bytes(b"torn")
+    with pytest.raises(CheckpointError, match="cannot be read as safetensors"):
+        how_calibrated(tmp_path / "torn.safetensors")
 
 
 def test_a_file_that_is_no_autoencoder_is_refused(tmp_path: Path) -> None:

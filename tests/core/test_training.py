@@ -244,6 +244,17 @@ def test_the_average_and_not_the_last_weights_are_handed_on(make_trainer: Callab
     assert not torch.equal(model.state_dict()[name], saved[f"weights.model.{name}"])
 
 
+def test_one_run_trains_on_pictures_of_several_sizes(
+    make_trainer: Callable, small_spec: SystemSpec, make_store: Callable
+) -> None:
+    store = make_store(small_spec, videos=2, wide=2)
+    trainer = make_trainer(spec=small_spec.derive(any_size=True), videos=store)
+    assert {tuple(trainer.batches[step].latents.shape[3:]) for step in range(STAGE.steps)} == {(4, 3), (3, 4)}
+    losses: list[float] = []
+    trainer.run(report=lambda _, values: losses.extend(values.values()))
+    assert losses and all(map(math.isfinite, losses))
+
+
 def test_validation_sees_the_average_as_often_as_set(make_trainer: Callable) -> None:
     seen: list[int] = []
     reported: dict[int, list[str]] = {}

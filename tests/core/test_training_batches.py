@@ -252,6 +252,36 @@ def test_image_batches_are_pairs_without_motion_frames(small_spec: SystemSpec, m
     assert batch.past.shape[1] == 0
 
 
+def test_batches_of_a_store_of_several_sizes_have_one_size_each(
+    small_spec: SystemSpec, make_store: Callable
+) -> None:
+    """Each is a pure function of seed, step and rank, too, and devices meet several sizes at one step."""
+    store, spec = make_store(small_spec, videos=2, wide=2), small_spec.derive(any_size=True)
+    config = SamplingConfig(clips=3)
+
+    def maker(rank: int) -> BatchMaker:
+        return BatchMaker(store, spec, config, frames=FRAMES, seed=0, rank=rank, losses=LOSSES)
+
+    first, second = maker(0), maker(1)
+    sizes = []
+    for step in range(12):
+        batch = first[step]
+        height, width = batch.latents.shape[3:]
+        assert batch.portrait["skeleton"].shape[2:] == (8 * height, 8 * width)
+        assert batch.targets["hands_mask"].shape[2:] == (height, width)
+        sizes.append(((height, width), tuple(second[step].latents.shape[3:])))
+    assert {mine for mine, _ in sizes} == {(4, 3), (3, 4)}
+    assert any(mine != theirs for mine, theirs in sizes)
+    assert same(maker(0)[5], first[5])
+
+
+def test_a_system_of_one_size_refuses_a_store_of_others(small_spec: SystemSpec, make_store: Callable) -> None:
+    store = make_store(small_spec, videos=2, wide=1)
+    with pytest.raises(StoreError) as caught:
+        BatchMaker(store, small_spec, ALWAYS, frames=FRAMES, seed=0)
+    assert "1 videos of 32 x 24 px, but 'small' works at 24 x 32 px only; prepare" in str(caught.value)
+
+
 def test_videos_too_short_for_a_clip_are_refused(small_spec: SystemSpec, make_store: Callable) -> None:
     store = make_store(small_spec, frames=8)
     with pytest.raises(StoreError, match=r"has 8 frames and a clip with its motion frames needs 9; prepare"):

@@ -160,12 +160,14 @@ def _store(folder: Path) -> Any:
             hand_confidence_FH=np.zeros((frames, 2), dtype=np.float32),
             audio_FD=rng.standard_normal((frames, 384)).astype(np.float16),
             clarity_F4=np.zeros((frames, 4), dtype=np.float32),
+            picture_db=30.0,
             reference_R=np.array([0]),
             hand_crops_RHCYX=np.zeros((1, 2, 3, 128, 128), dtype=np.uint8),
             face_vectors_RD=np.zeros((1, 512), dtype=np.float32),
         )
         store.write_video(folder, name, video)
-    store.write_index(folder, store.StoreIndex(height=128, width=96, fps=25.0, ids=("a", "b")))
+    bucket = store.Bucket(height=128, width=96, ids=("a", "b"))
+    store.write_index(folder, store.StoreIndex(fps=25.0, buckets=(bucket,)))
     return store.PreparedVideos(folder)
 
 
