@@ -6,7 +6,7 @@ manifest line -> video, sound, keypoints, hand parameters, checked against each 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 from ..controls.audio_windows import interpolate_to_fps
 from ..controls.pose_file import load_pose_track
 from ..errors import ConfigError, MediaError, PoseError
+from ..hands.limbs import limbs_of
 from ..hands.parameters import HandParameters
 from ..hands.track import load_hand_track
 from ..media.audio import read_sound
@@ -106,7 +107,7 @@ def prepare_footage(
             _write_video(clip, footage, audio_FD, folder=folder, encoder=encoder)
         if stores.gestures:
             made = GestureClip(
-                parameters=footage.hands,
+                parameters=replace(footage.hands, limbs_FKC=limbs_of(footage.pose)),
                 audio_FD=audio_FD.numpy().astype(np.float16),
                 style=footage.style,
             )
