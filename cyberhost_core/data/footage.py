@@ -7,7 +7,7 @@ manifest line -> video, sound, keypoints, hand parameters, checked against each 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..controls.hand_clarity import absolute_clarities, clarity_scores
 from ..controls.pose_file import load_pose_track
 from ..controls.regions import hands_seen
 from ..errors import ConfigError, MediaError, PoseError
+from ..hands.limbs import limbs_of
 from ..hands.parameters import HandParameters
 from ..hands.track import load_hand_track
 from ..media.audio import read_sound
@@ -123,7 +124,7 @@ def prepare_footage(
             _write_video(clip, footage, audio_FD, folder=folder, encoder=encoder)
         if stores.gestures:
             made = GestureClip(
-                parameters=footage.hands,
+                parameters=replace(footage.hands, limbs_FKC=limbs_of(footage.pose)),
                 audio_FD=audio_FD.numpy().astype(np.float16),
                 style=footage.style,
             )

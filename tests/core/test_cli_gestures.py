@@ -19,6 +19,8 @@ from cyberhost_core.data.gesture_store import (
     write_gesture_index,
 )
 from cyberhost_core.exams.gestures.gesture_exam import GestureExam, examine_gestures
+from cyberhost_core.gesture.model import Learnt
+from cyberhost_core.hands.limbs import limbs_of
 from cyberhost_core.perception.speech import SpeechFeatures
 from cyberhost_core.puppets.gesture_clips import puppet_hands, puppet_utterance, resting_offset
 from cyberhost_core.puppets.identity import random_identity
@@ -77,11 +79,12 @@ def test_hands_without_pictures_are_those_of_the_drawn_puppet() -> None:
     shoulders = drawn.pose.body_FKC[:, (5, 2), :2] / (96, 128)
     np.testing.assert_allclose(hands.offset_FD[:, [1, 2]], shoulders[:, 0], atol=1e-5)
     np.testing.assert_allclose(hands.offset_FD[:, [5, 6]], shoulders[:, 1], atol=1e-5)
+    np.testing.assert_allclose(hands.limbs_FKC, limbs_of(drawn.pose), atol=1e-5)
     assert resting_offset(identity).shape == (1, 8)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("joints", "numbers"), [("hands", 134), ("arms", 146)])
+@pytest.mark.parametrize(("joints", "numbers"), [("hands", 134), ("keypoints", 164), ("arms", 146)])
 def test_training_writes_a_model_and_goes_on(
     joints: str, numbers: int, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -93,6 +96,7 @@ def test_training_writes_a_model_and_goes_on(
     model = load_gestures(weights)
     assert (model.config.form, model.config.transformer.vector) == (joints, numbers)
     assert model.config.transformer.audio_dim == 7
+    assert model.config.learnt == Learnt(styles=("speaking",), one_hand=True)
     assert load_gestures(packed).config == model.config
     steps = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()]
     assert steps == [1, 2]
@@ -103,6 +107,9 @@ def test_what_cannot_be_trained_is_said(store: Path, tmp_path: Path, capsys: pyt
     assert "holds no gesture clips" in capsys.readouterr().err
     assert main(["train", "gestures", str(store), str(tmp_path / "run"), "--recipe", "huge"]) == UNUSABLE
     assert "no gesture recipe 'huge'" in capsys.readouterr().err
+    noise = ["train", "gestures", str(store), str(tmp_path / "run"), "--prediction", "epsilon"]
+    assert main(noise) == UNUSABLE
+    assert "a width of 128 cannot hold the noise of 134 numbers" in capsys.readouterr().err
 
 
 def test_a_file_of_another_kind_is_not_examined(capsys: pytest.CaptureFixture) -> None:

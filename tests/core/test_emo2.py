@@ -65,6 +65,9 @@ def test_the_papers_values_are_those_of_sections_3_4_and_4_1() -> None:
     spec = emo2.paper()
     assert (spec.height, spec.width) == (704, 512)
     assert (spec.long_video.frames, spec.past_frames) == (24, 12)
+    # Of these the paper says nothing: they are written down and not inherited.
+    assert {"guidance", "schedule"} <= spec.model_fields_set
+    assert (spec.guidance.reference_scale, spec.guidance.audio_scale, spec.schedule.steps) == (2.5, 4.5, 25)
     assert RECIPES["emo2"]().video.frozen == ("reference_net",), "memory: frozen in the video stage"
     assert (RECIPES["emo2"]().image.steps, RECIPES["emo2"]().video.steps) == (100_000, 100_000)
     assert RECIPES["emo2"]().video.learning_rate == 1e-5
