@@ -44,6 +44,7 @@ EXTRAS = {
         "onnxscript": "onnxscript",
         "tensorboard": "tensorboard",
     },
+    "train-8bit": {"bitsandbytes": "bitsandbytes"},
 }
 
 

@@ -3,6 +3,7 @@
 recipes, first_stages        named runs as values            stage        batch -> losses, as a value
 batches, batch               prepared videos -> one step's input          losses    one file each
 trainer, loop, checkpoint    the loop, its settings, resuming
+optimizers, average          what moves the weights, and what follows them
 runs, part_runs              a stage of a recipe, and one part, to the file that a user named
 validation                   what is watched on the way
 vae                          the small autoencoder

@@ -12,6 +12,9 @@ class LoopConfig(Config):
     decay_fraction: share of the steps, at the end, over which the rate falls to decay_to of itself; decay:
     along a line, or along half a cosine, which is level at both ends. average_buffers: average the numbers
     that no gradient moves, too, such as running statistics, instead of handing on the last ones.
+    optimizer: adamw_8bit keeps its two moments in eight bits, a quarter of the memory; it needs the extra
+    train-8bit. average_on_cpu: keep the average in the host's memory, not the device's; every step then
+    copies what is trained to the host.
     """
 
     steps: int
@@ -22,9 +25,11 @@ class LoopConfig(Config):
     decay_to: float = 0.1
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     average_buffers: bool = False
+    average_on_cpu: bool = False
     accumulate: int = 1
     precision: Literal["no", "bf16", "fp16"] = "bf16"
     save_every: int = 1000

@@ -33,7 +33,7 @@ from .losses.local_enhancement import LocalEnhancement
 from .losses.pose_presence import DISCRIMINATOR
 from .pose_discriminator import load_pose_discriminator
 from .recipes import Recipe
-from .stage import StageConfig, TrainingModule
+from .stage import StageConfig, TrainingModule, set_up
 from .trainer import Model, Trainer, Validate
 from .validation import audio_gap, sample_clip
 
@@ -106,9 +106,8 @@ def stage_trainer(
     workers: int = 1,
     networks: Mapping[str, nn.Module] | None = None,
 ) -> Trainer[SystemModel]:
-    """Put a stage of a system together with its batches; what the stage freezes needs no gradient."""
-    for part in stage.frozen:
-        model.get_submodule(part).requires_grad_(False)
+    """Put a stage of a system together with its batches."""
+    set_up(model, stage)
     config = {"stage": json.loads(stage.to_json()), "system": json.loads(model.spec.to_json()), "seed": seed}
     return Trainer(
         TrainingModule(model, stage.losses, networks=networks),

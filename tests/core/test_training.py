@@ -19,13 +19,14 @@ from cyberhost_core.errors import CheckpointError
 from cyberhost_core.systems.cyberhost import ram_at
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
+from cyberhost_core.training.average import update_average
 from cyberhost_core.training.batch import Batch
 from cyberhost_core.training.batches import BatchMaker, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules
 from cyberhost_core.training.loop import LoopConfig, learning_rate
 from cyberhost_core.training.runs import stage_trainer
 from cyberhost_core.training.stage import StageConfig
-from cyberhost_core.training.trainer import Trainer, update_average
+from cyberhost_core.training.trainer import Trainer
 
 FRAMES = 3
 NEVER_DROP = SamplingConfig(drop=(), drop_past=0)
