@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError
 
 _PREFIXES = ("weights.", "ema.", "optimizer.")
+_FREE = {"workers", "save_every", "validate_every"}  # settings that change no bit of what is learned
 
 
 def save_run(
@@ -57,9 +58,9 @@ def load_run(
 
 
 def _differences(old: object, new: object, where: str = "") -> list[str]:
-    """Name what differs between two JSON values, as dotted paths."""
+    """Name what differs between two JSON values and matters, as dotted paths."""
     if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted(old.keys() | new.keys())
+        keys = sorted((old.keys() | new.keys()) - _FREE)
         return [
             found
             for key in keys

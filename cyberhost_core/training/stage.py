@@ -11,6 +11,7 @@ from pydantic import SerializeAsAny
 from torch import Tensor, nn
 
 from ..backbone.conditions import Taps
+from ..config import Count
 from ..diffusion.schedule import NoiseSchedule
 from ..systems.model import SystemModel
 from .batch import Batch
@@ -29,7 +30,7 @@ class StageConfig(LoopConfig):
     """
 
     name: Literal["image", "video"]
-    frames: int = 12
+    frames: Count = 12
     sampling: SamplingConfig = SamplingConfig()
     losses: tuple[SerializeAsAny[Loss], ...] = (LocalEnhancement(), RegionMasks())
     frozen: tuple[str, ...] = ()
