@@ -171,12 +171,14 @@ def _parsed(text: str, *, where: str) -> Any:
         yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML asks for it
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            for key, (written, _) in zip(keys, node.value, strict=True):
-                if keys.count(key) > 1:
+            seen = []
+            for written, _ in node.value:
+                key = self.construct_object(written, deep=True)
+                if key in seen:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"'{key}' stands there twice", written.start_mark
                     )
+                seen.append(key)
             return super().construct_mapping(node, deep)
 
     for tag, pattern, first in _WORDS:

@@ -68,7 +68,10 @@ def _read(entry: Any, base: Callable[[str], SystemSpec], *, at: str) -> SystemSp
     if not isinstance(entry, Mapping):
         raise Fault((at,), f"is {shown(entry)}, but should be a name or a mapping")
     own = {key: value for key, value in entry.items() if key not in {"base", "ablations", "changing"}}
-    spec = base(str(entry["base"])) if "base" in entry else checked(SystemSpec, own, at=(at,))
+    if "base" in entry:
+        spec = base(str(entry["base"]))
+    else:
+        spec, own = checked(SystemSpec, own, at=(at,)), {}
     ablations = entry.get("ablations") or []
     if not isinstance(ablations, list):
         raise Fault((at, "ablations"), f"is {shown(ablations)}, but should be a list, such as [no-hand-ram]")
