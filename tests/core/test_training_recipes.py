@@ -21,7 +21,7 @@ from cyberhost_core.systems import cyberhost, emo2
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.named import ABLATIONS
 from cyberhost_core.systems.published import published
-from cyberhost_core.systems.spec import SystemSpec
+from cyberhost_core.systems.spec import SlidingWindowsSpec, SystemSpec
 from cyberhost_core.training.batches import BatchMaker, Drop, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules, still_pictures
 from cyberhost_core.training.losses.denoising import Denoising
@@ -530,7 +530,30 @@ STAGES = "image: {steps: 1, frames: 1}\nvideo: {steps: 1}\n"
             "extends: tiny\nsystem: {changing: {tail: {}}}\n",
             "changing.tail is no part of 'cyberhost-tiny'; its p",
         ),
-        ("extends: tiny\nsystem: {changing: {sound: {windows: 3}}}\n", "changing.sound"),
+        (
+            "extends: tiny\nsystem: {changing: {sound: {windows: 3}}}\n",
+            "system.changing.sound.windows is not known; known are kind, feature_dim, token_dim, window, ",
+        ),
+        (
+            "extends: tiny\nsystem: {changing: {sound: {window: wide}}}\n",
+            "system.changing.sound does not fit: conditioners.5 ",
+        ),
+        (
+            "extends: tiny\nsystem: {changing: [sound]}\n",
+            'changing is ["sound"], but should be a mapping of kin',
+        ),
+        (
+            "extends: tiny\nvideo: {losses: [{kind: [1]}]}\n",
+            'losses is [{"kind": [1]}], but should be a mapping.',
+        ),
+        (
+            "extends: tiny\nsystem: {long_video: {length: 3}}\n",
+            "long_video.chain.length is not known; known are kind, frames, kept, pinned, opening.",
+        ),
+        (
+            "extends: tiny\nsystem: {long_video: {kind: sliding_windows, frames: 2, overlap: 3}}\n",
+            "system.long_video.sliding_windows does not fit: windows of 2 frames cannot overlap by 3.",
+        ),
         (
             "extends: tiny\nsystem: {changing: {region_attention: {sites: [roof]}}}\n",
             "names 'roof', but the site",
@@ -566,6 +589,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence_that_names_it_and_t
             "video.steps=many",
             '--set video.steps="many" cannot be used: video.steps is "many", but should be a ',
         ),
+        ("extends=emo2", '--set extends="emo2" cannot be used: extends can only stand in a file.'),
         (
             "steps=3",
             "--set steps=3 cannot be used: steps is not known; known are system, image_system, image",
@@ -587,6 +611,23 @@ def test_a_change_that_cannot_be_used_is_refused_in_a_sentence_that_names_it(
     assert main(["train", "recipe", "tiny", "--set", change]) == UNUSABLE
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+def test_a_value_of_another_kind_takes_the_others_place() -> None:
+    windows = "system.long_video={kind: sliding_windows, frames: 24, overlap: 4}"
+    assert read_recipe("tiny", [windows]).system.long_video == SlidingWindowsSpec(frames=24, overlap=4)
+
+
+def test_a_file_that_is_no_text_is_no_recipe(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "mine.yaml"
+    for written, said in (
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"a: \x00", "is no YAML: unacceptable chara"),
+    ):
+        path.write_bytes(written)
+        assert main(["train", "recipe", str(path), "--resolved"]) == UNUSABLE
+        error = capsys.readouterr().err
+        assert f"The recipe {path} {said}" in error and error.count("\n") == 1
 
 
 def test_a_folder_is_no_recipe(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""What recipe files hold, before it is given a meaning: YAML, files that extend others, and changes to them.
+"""What recipe files hold, before it is given a meaning: YAML, files that extend others, changes to them.
 
 file --YAML--> entries, over those of the file that it extends, under the changes that a command asks for
 """
@@ -63,12 +63,26 @@ def read_entries(
     """
     if path.resolve() in after:
         raise ConfigError(f"The recipe {path} extends itself; let it extend another, or nothing.")
-    own = dict(_parsed_file(path))
+    own = dict(read_file(path))
     source = own.pop(EXTENDS, None)
     if source is None:
         return completed(own)
     below = recipe_file(str(source), beside=path.parent)
     return merged(read_entries(below, completed=completed, after=(*after, path.resolve())), own)
+
+
+def read_file(path: Path) -> Entries:
+    """Read a file alone, whatever it extends.
+
+    Raises:   ConfigError: it cannot be read, is no YAML, or holds something else
+    """
+    entries = _parsed(read_text(path), where=f"recipe {path}")
+    if not isinstance(entries, Mapping):
+        raise ConfigError(
+            f"The recipe {path} holds {shown(entries)}, but entries such as 'system' and 'video' were "
+            "expected; print one to start from with 'cyberhost train recipe cyberhost'."
+        )
+    return entries
 
 
 def read_text(path: Path) -> str:
@@ -112,8 +126,9 @@ def with_changes(entries: Entries, changes: Sequence[Change]) -> Entries:
 def merged(below: Any, above: Any, *, at: tuple[str, ...] = ()) -> Any:
     """Put entries over others: a mapping goes into a mapping, anything else takes the other's place.
 
-    A mapping also goes into what stands for one: a word, which is the `base` of a mapping; a list of values
-    with a `kind`, which is a mapping of kinds; and any list, by the numbers of its items.
+    So does a mapping of another `kind`. A mapping also goes into what stands for one: a word, which is the
+    `base` of a mapping; a list of values with a `kind`, which is a mapping of kinds; and any list, by the
+    numbers of its items.
 
     Raises:   Fault: there is no item of that number
     """
@@ -126,7 +141,7 @@ def merged(below: Any, above: Any, *, at: tuple[str, ...] = ()) -> Any:
             below = by_kind(below)
         else:
             return _with_items(below, above, at)
-    if not isinstance(below, Mapping):
+    if not isinstance(below, Mapping) or above.get("kind", below.get("kind")) != below.get("kind"):
         return above
     inner = {
         key: merged(below[key], value, at=(*at, str(key))) if key in below else value
@@ -138,7 +153,7 @@ def merged(below: Any, above: Any, *, at: tuple[str, ...] = ()) -> Any:
 def by_kind(items: list[Any]) -> Any:
     """Write a list of values with a `kind` as a mapping of kinds; any other list stays as it is."""
     kinds = [item.get("kind") if isinstance(item, Mapping) else None for item in items]
-    if None in kinds or len(set(kinds)) < len(kinds):
+    if not all(isinstance(kind, str) for kind in kinds) or len(set(kinds)) < len(kinds):
         return items
     return {item["kind"]: {key: value for key, value in item.items() if key != "kind"} for item in items}
 
@@ -150,16 +165,6 @@ def _with_items(items: list[Any], above: Entries, at: tuple[str, ...]) -> list[A
             raise Fault((*at, number), f"does not exist: the list has {len(items)} items, counted from 0")
         changed[int(number)] = merged(items[int(number)], value, at=(*at, str(number)))
     return changed
-
-
-def _parsed_file(path: Path) -> Entries:
-    entries = _parsed(read_text(path), where=f"recipe {path}")
-    if not isinstance(entries, Mapping):
-        raise ConfigError(
-            f"The recipe {path} holds {shown(entries)}, but entries such as 'system' and 'video' were "
-            "expected; print one to start from with 'cyberhost train recipe cyberhost'."
-        )
-    return entries
 
 
 def _parsed(text: str, *, where: str) -> Any:
@@ -188,7 +193,8 @@ def _parsed(text: str, *, where: str) -> Any:
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f"line {mark.line + 1}: " if mark else ""
-        raise ConfigError(f"The {where} is no YAML: {line}{problem or error}.") from error
+        said = " ".join(str(problem or error).split())
+        raise ConfigError(f"The {where} is no YAML: {line}{said}.") from error
 
 
 def _yaml() -> Any:

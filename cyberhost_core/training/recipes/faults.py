@@ -51,7 +51,8 @@ def _fault(error: ValidationError, model: type[BaseModel], at: Path) -> Fault:
     if first["type"] == "missing":
         return Fault(path, "is missing")
     if first["type"] == "extra_forbidden":
-        return Fault(path, f"is not known; known are {among(_fields(model, where[:-1]))}")
+        known = _fields(model, where[:-1])
+        return Fault(path, f"is not known; known are {', '.join(known)}" if known else "is not known")
     if message.startswith("Value error, "):
         said = message.removeprefix("Value error, ")
         return Fault(path, f"does not fit: {said}")

@@ -19,7 +19,7 @@ from .. import losses
 from ..batches import SamplingConfig
 from ..losses.loss import Loss
 from ..stage import StageConfig
-from .entries import Change, Entries, by_kind, read_change, read_entries, recipe_file, with_changes
+from .entries import EXTENDS, Change, Entries, by_kind, read_change, read_entries, recipe_file, with_changes
 from .faults import Fault, among, checked, shown
 from .recipe import Recipe
 from .systems import image_system_of, system_of
@@ -46,11 +46,11 @@ def read_recipe(source: str, changes: Sequence[str] = (), *, start: Path | None 
         entries = read_entries(path, completed=_with_defaults)
         return _recipe(with_changes(entries, asked), start=start)
     except Fault as fault:
-        raise ConfigError(f"{_origin(fault, path, asked)} cannot be used: {fault}.") from fault
+        raise ConfigError(f"{origin(fault, path, asked)} cannot be used: {fault}.") from fault
 
 
-def _origin(fault: Fault, path: Path, changes: Sequence[Change]) -> str:
-    """Say where a fault comes from: from the change that set it, else from the file."""
+def origin(fault: Fault, path: Path, changes: Sequence[Change]) -> str:
+    """Begin the sentence about a fault: with the change that set the entry, else with the file."""
     where = tuple(map(str, fault.path))
     for change in reversed(changes):
         common = min(len(where), len(change.path))
@@ -61,8 +61,10 @@ def _origin(fault: Fault, path: Path, changes: Sequence[Change]) -> str:
 
 def _recipe(entries: Entries, *, start: Path | None) -> Recipe:
     for name in entries:
+        if name == EXTENDS:  # a file's own is gone by now
+            raise Fault((name,), "can only stand in a file")
         if name not in _ENTRIES:
-            raise Fault((name,), f"is not known; known are {among(_ENTRIES)}, extends")
+            raise Fault((name,), f"is not known; known are {among((*_ENTRIES, EXTENDS))}")
     given = {name: entries.get(name, default) for name, default in _ENTRIES.items()}
     for name, entry in given.items():
         if entry is None:

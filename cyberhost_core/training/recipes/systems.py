@@ -77,7 +77,10 @@ def _read(entry: Any, base: Callable[[str], SystemSpec], *, at: str) -> SystemSp
         raise Fault((at, "ablations"), f"is {shown(ablations)}, but should be a list, such as [no-hand-ram]")
     for name in ablations:
         spec = _without(str(name), spec, at=at)
-    for kind, changes in (entry.get("changing") or {}).items():
+    changing = entry.get("changing") or {}
+    if not isinstance(changing, Mapping):
+        raise Fault((at, "changing"), f"is {shown(changing)}, but should be a mapping of kinds")
+    for kind, changes in changing.items():
         spec = _changed(spec, kind, changes, at=(at, "changing", str(kind)))
     spec = checked(SystemSpec, merged(json.loads(spec.to_json()), own), at=(at,))
     _require_sites(spec, at=at)
@@ -111,12 +114,16 @@ def _changed(spec: SystemSpec, kind: str, changes: Any, *, at: tuple[str, ...]) 
     if not found:
         kinds = dict.fromkeys(part["kind"] for part in parts)
         raise Fault(at, f"is no part of '{spec.name}'; its parts are {among(kinds)}")
+    known = dict.fromkeys(field for part in found for field in part)
+    for field in changes:
+        if field not in known:
+            raise Fault((*at, str(field)), f"is not known; known are {among(known)}")
     for part in found:
         part.update(merged(part, changes))
     try:
         return checked(SystemSpec, written)
     except Fault as fault:
-        raise Fault((*at, *fault.path[-1:]), fault.said) from fault
+        raise Fault(at, f"does not fit: {fault}") from fault
 
 
 def _parts(written: Any) -> Iterator[dict[str, Any]]:
