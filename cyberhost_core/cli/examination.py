@@ -42,6 +42,7 @@ EXTRAS = {
         "accelerate": "accelerate",
         "onnx": "onnx",
         "onnxscript": "onnxscript",
+        "pyyaml": "yaml",
         "tensorboard": "tensorboard",
     },
     "train-8bit": {"bitsandbytes": "bitsandbytes"},

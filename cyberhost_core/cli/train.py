@@ -5,6 +5,7 @@ vae                   the autoencoder, or its decoder alone
 image, video          the two stages of section 4.1
 pose-discriminator    the network behind the pose loss (train_discriminator.py)
 gestures              EMO2's stage 1, hands from sound (train_gestures.py)
+recipe                what image and video go by (train_recipe.py)
 pack                  join the parts into one checkpoint
 """
 
@@ -18,6 +19,7 @@ import typer
 from .running import shown_losses
 from .train_discriminator import pose_discriminator
 from .train_gestures import gestures
+from .train_recipe import Changes, RecipeSource, read_recipe, recipe
 
 if TYPE_CHECKING:
     from ..training.loop import LoopConfig
@@ -28,6 +30,7 @@ train = typer.Typer(
 )
 train.command()(pose_discriminator)
 train.command()(gestures)
+train.command()(recipe)
 
 Steps = Annotated[int | None, typer.Option(min=1, help="How many steps. [default: the recipe's]")]
 Until = Annotated[
@@ -35,7 +38,6 @@ Until = Annotated[
     typer.Option(min=1, help="Stop after this step of the schedule; give the command again to go on."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same run.")]
-RecipeName = Annotated[str, typer.Option(help="Recipe: tiny, or cyberhost at the paper's size.")]
 Initial = Annotated[
     Path | None, typer.Option(help="model.safetensors of an earlier stage or run, or a checkpoint.")
 ]
@@ -135,7 +137,8 @@ def image(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
     init: Initial = None,
-    recipe: RecipeName = "tiny",
+    recipe: RecipeSource = "tiny",
+    changes: Changes = None,
     held_out: HeldOut = None,
     vae_file: VaeFile = None,
     steps: Steps = None,
@@ -144,7 +147,7 @@ def image(
 ) -> None:
     """Stage 1: learn to draw a person from a reference picture (pairs of frames)."""
     files = _files(store, out, init=init, held_out=held_out, vae=vae_file)
-    _stage("image", files, recipe=recipe, steps=steps, until=until, seed=seed)
+    _stage("image", files, recipe=recipe, changes=changes, steps=steps, until=until, seed=seed)
 
 
 @train.command()
@@ -160,7 +163,8 @@ def video(
         Path | None,
         typer.Option(help="Made by 'train pose-discriminator', where the recipe asks for one."),
     ] = None,
-    recipe: RecipeName = "tiny",
+    recipe: RecipeSource = "tiny",
+    changes: Changes = None,
     held_out: HeldOut = None,
     vae_file: VaeFile = None,
     steps: Steps = None,
@@ -181,7 +185,7 @@ def video(
         adopt=adopt,
         discriminator=discriminator,
     )
-    _stage("video", files, recipe=recipe, steps=steps, until=until, seed=seed)
+    _stage("video", files, recipe=recipe, changes=changes, steps=steps, until=until, seed=seed)
 
 
 @train.command()
@@ -200,7 +204,10 @@ def pack(
         ),
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Recipe of weights that earlier versions trained; later ones say theirs.")
+        str,
+        typer.Option(
+            help="Recipe, or its file, of weights that earlier versions trained; later ones say theirs."
+        ),
     ] = "tiny",
     beside: Annotated[
         Path | None,
@@ -216,7 +223,7 @@ def pack(
     floor = {} if picture_floor_db is None else {"picture_floor_db": picture_floor_db}
     pack_checkpoint(
         out,
-        spec=_recipe(recipe).system,
+        spec=read_recipe(recipe).system,
         weights=weights,
         vae=vae_file,
         speech=speech_folder,
@@ -237,26 +244,23 @@ def _files(
 
 
 def _stage(
-    name: str, files: "RunFiles", *, recipe: str, steps: int | None, until: int | None, seed: int
+    name: str,
+    files: "RunFiles",
+    *,
+    recipe: str,
+    changes: list[str] | None,
+    steps: int | None,
+    until: int | None,
+    seed: int,
 ) -> None:
     from ..training.runs import train_stage
 
-    plan = _recipe(recipe)
-    stage = plan.image if name == "image" else plan.video
     if steps:
-        stage = stage.derive(steps=steps)
-
+        changes = [*(changes or ()), f"{name}.steps={steps}"]
+    plan = read_recipe(recipe, changes, init=files.init)
+    stage = plan.image if name == "image" else plan.video
     weights = train_stage(plan, stage, files, seed=seed, until=until, show=shown_losses(stage.steps))
     typer.echo(json.dumps({"weights": str(weights)}))
-
-
-def _recipe(name: str):
-    from ..errors import ConfigError
-    from ..training.recipes import RECIPES
-
-    if name not in RECIPES:
-        raise ConfigError(f"There is no recipe '{name}'; choose one of: {', '.join(RECIPES)}.")
-    return RECIPES[name]()
 
 
 def _stills(cache: Path):

@@ -2,12 +2,14 @@
 
 import json
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .running import shown_losses
+from .train_recipe import Changes
 
 
 class GestureJoints(StrEnum):
@@ -28,7 +30,10 @@ class GesturePrediction(StrEnum):
 def gestures(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare gestures'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
-    recipe: Annotated[str, typer.Option(help="Recipe: tiny, or emo2 at the paper's size.")] = "tiny",
+    recipe: Annotated[
+        str, typer.Option(help="tiny, emo2 at the paper's size, or a YAML file that extends one of them.")
+    ] = "tiny",
+    changes: Changes = None,
     joints: Annotated[
         GestureJoints,
         typer.Option(
@@ -60,9 +65,13 @@ def gestures(
     """
     from ..checkpoints.gestures import pack_gestures
     from ..data.gesture_store import GestureClips
+    from ..training.gestures.recipe_files import read_gesture_recipe
     from ..training.gestures.run import gesture_recipe, train_gestures
 
-    plan = gesture_recipe(recipe, GestureClips(store), form=joints.value, prediction=prediction.value)
+    named = partial(
+        gesture_recipe, clips=GestureClips(store), form=joints.value, prediction=prediction.value
+    )
+    plan = read_gesture_recipe(recipe, changes or (), named=named)
     if steps:
         plan = plan.derive(loop=plan.loop.derive(steps=steps))
     weights = train_gestures(plan, store, out, seed=seed, until=until, show=shown_losses(plan.loop.steps))

@@ -10,10 +10,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+from pydantic import field_validator
 from torch import Tensor, nn
 
 from ..backbone.conditions import Conditions
 from ..backbone.map_encoder import MapEncoder, MapEncoderConfig
+from ..config import Share
 from ..controls.movement_map import GROWTH_RANGE, draw_movement_map, movement_box
 from ..controls.skeleton_map import draw_hands_on, draw_skeleton
 from ..data.calibration import Calibration
@@ -54,9 +56,16 @@ class MapTraining(TrainingSettings):
     """
 
     kind: Literal["drawn_maps"] = "drawn_maps"
-    movement_mix: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    movement_mix: tuple[Share, Share, Share] = (1.0, 0.0, 0.0)
     median_frames: int = MEDIAN_FRAMES
-    drop_keypoints: float = 0.0
+    drop_keypoints: Share = 0.0
+
+    @field_validator("movement_mix")
+    @classmethod
+    def _is_of_something(cls, mix: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not sum(mix):
+            raise ValueError("all three shares are 0, and at least one should be more")
+        return mix
 
 
 class DrawnMaps(Conditioner):

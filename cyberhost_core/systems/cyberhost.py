@@ -26,6 +26,7 @@ from ..conditioners.reference_input import ReferenceInput
 from ..conditioners.region_identity import RegionIdentity
 from ..conditioners.sound import Sound
 from ..diffusion.schedule import ScheduleSpec
+from ..errors import ConfigError
 from ..guidance.dual import DualGuidance
 from .spec import SD_LATENT_SCALE, LongVideoSpec, SystemSpec
 
@@ -150,6 +151,11 @@ def unified_latents(spec: SystemSpec) -> SystemSpec:
 
     def unify(ram: RegionAttentionConfig) -> RegionAttentionConfig:
         sizes = {bank.axis: bank for bank in ram.banks}
+        if not {"spatial", "temporal"} <= sizes.keys():
+            raise ConfigError(
+                f"'{spec.name}' has no spatial and temporal latents to be unified; leave out this ablation, "
+                "or the one that removed them."
+            )
         unified = sizes["spatial"].derive(axis="unified", temporal=sizes["temporal"].temporal)
         return ram.derive(banks=(unified,))
 

@@ -4,9 +4,9 @@ A system lists its conditioners in the order in which they are read; what it doe
 """
 
 from collections.abc import Callable, Iterable
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from ..backbone.unet import UNetConfig
 from ..conditioners.asks import Ask
@@ -80,7 +80,7 @@ class SystemSpec(Config):
     conditioners: tuple[SerializeAsAny[Conditioner], ...]
     guidance: SerializeAsAny[Guidance] = DualGuidance()
     schedule: ScheduleSpec = ScheduleSpec()
-    long_video: LongVideoSpec | SlidingWindowsSpec = LongVideoSpec()
+    long_video: Annotated[LongVideoSpec | SlidingWindowsSpec, Field(discriminator="kind")] = LongVideoSpec()
     noise_limit: float | None = None
     latent_scale: float = 1.0
     any_size: bool = False

@@ -6,16 +6,17 @@ video -> reference frame, clip of F frames, M frames before it
 """
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import SerializeAsAny
+from pydantic import Field, SerializeAsAny
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..conditioners.conditioner import TrainingSettings
 from ..conditioners.values import REFERENCE, SOUND, Inputs
-from ..config import Config
+from ..config import Config, Count, Positive, Share
 from ..data.buckets import Size
 from ..data.clip import Clip
 from ..data.store import PreparedVideo, PreparedVideos, StoreError, require_sizes
@@ -28,8 +29,8 @@ from .losses.loss import Loss
 class Drop(Config):
     """In a share of the clips, leave out some of what guidance passes go without."""
 
-    groups: tuple[str, ...]
-    share: float
+    groups: tuple[Literal["reference", "sound"], ...]
+    share: Share
 
 
 class SamplingConfig(Config):
@@ -40,12 +41,12 @@ class SamplingConfig(Config):
     largest sigma of noise on the frames before, which at inference are the model's own work.
     """
 
-    clips: int = 1
+    clips: Count = 1
     settings: tuple[SerializeAsAny[TrainingSettings], ...] = ()
     drop: tuple[Drop, ...] = (Drop(groups=(REFERENCE, SOUND), share=0.05), Drop(groups=(SOUND,), share=0.1))
-    drop_past: float = 0.25
-    past_noise: float = 0.0
-    timestep_power: float = 1.0  # t = 1000 u^power, u uniform; below 1 high noise comes more often
+    drop_past: Share = 0.25
+    past_noise: Annotated[float, Field(ge=0)] = 0.0
+    timestep_power: Positive = 1.0  # t = 1000 u^power, u uniform; below 1 high noise comes more often
 
 
 class BatchMaker(Dataset[Batch]):

@@ -19,6 +19,7 @@ from ..errors import CheckpointError
 
 _FORMAT = "cyberhost-run-1"
 _WEIGHTS, _EMA, _OPTIMIZER = "weights.", "ema.", "optimizer."
+_FREE = {"workers", "save_every", "validate_every"}  # settings that change no bit of what is learned
 
 
 def save_run(
@@ -113,9 +114,9 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _differences(old: object, new: object, where: str = "") -> list[str]:
-    """Name what differs between two JSON values, as dotted paths."""
+    """Name what differs between two JSON values and matters, as dotted paths."""
     if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted(old.keys() | new.keys())
+        keys = sorted((old.keys() | new.keys()) - _FREE)
         return [
             found
             for key in keys

@@ -3,6 +3,7 @@
 out/run.safetensors     everything needed to resume
 out/model.safetensors   the averaged weights: what the next stage starts from, and 'train pack' packs; its
                         metadata hold the system, calibrated on the store (see checkpoints.trained)
+out/recipe.yaml         the recipe with all its values, as the run began
 out/log.jsonl, out/tensorboard/, out/sheets/     losses, the same as curves, sampled clips
 """
 
@@ -22,7 +23,7 @@ from ..backbone.vae import TinyVAE
 from ..checkpoints.parts import load_weights
 from ..checkpoints.trained import about_trained
 from ..data.calibration import calibrate
-from ..data.store import PreparedVideos
+from ..data.store import PreparedVideos, StoreError
 from ..errors import CheckpointError
 from ..media.contact_sheet import contact_sheet
 from ..media.images import save_png
@@ -32,12 +33,14 @@ from .batches import BatchMaker
 from .losses.local_enhancement import LocalEnhancement
 from .losses.pose_presence import DISCRIMINATOR
 from .pose_discriminator import load_pose_discriminator
-from .recipes import Recipe
+from .recipes.recipe import Recipe
+from .recipes.writing import resolved_text
 from .stage import StageConfig, TrainingModule, set_up
 from .trainer import Model, Trainer, Validate
 from .validation import audio_gap, sample_clip
 
 Show = Callable[[int, dict[str, float]], None]
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +71,12 @@ def train_stage(
 ) -> Path:
     """Train or resume one stage; return the path of the averaged weights.
 
-    Raises:   StoreError, CheckpointError: the data or the initial weights do not fit
+    Raises:   StoreError, CheckpointError: the data or the initial weights do not fit; ConfigError: prepared
+              videos do not hold what the system asks
     """
     spec = recipe.image_system if stage.name == "image" else recipe.system
+    videos = PreparedVideos(files.store)
+    _require_fitting(videos, spec, stage)
     torch.manual_seed(seed)
     # On a CPU the fused attention's backward pass is several times slower than two matrix products.
     model = SystemModel(spec, ops=TORCH_OPS if torch.cuda.is_available() else TRAINING_OPS)
@@ -87,6 +93,9 @@ def train_stage(
         seed=seed,
         networks=_networks(files),
     )
+    if trainer.accelerator.is_main_process and not trainer.run_file.exists():
+        files.out.mkdir(parents=True, exist_ok=True)
+        (files.out / "recipe.yaml").write_text(resolved_text(recipe), encoding="utf-8")
     return train_logged(
         trainer,
         until=until,
@@ -96,6 +105,18 @@ def train_stage(
     )
 
 
+def _require_fitting(videos: PreparedVideos, spec: SystemSpec, stage: StageConfig) -> None:
+    """Make one clip before the model is built: what a worker raised later would come with its traceback."""
+    one = stage.sampling.derive(clips=1)
+    batch = BatchMaker(videos, spec, one, frames=stage.frames, seed=0, losses=stage.losses)[0]
+    channels = batch.latents.shape[2]
+    if channels != spec.unet.latent_channels:
+        raise StoreError(
+            f"The latents in {videos.folder} have {channels} channels, but '{spec.name}' is trained on "
+            f"{spec.unet.latent_channels}; prepare the videos with the autoencoder of this system."
+        )
+
+
 def stage_trainer(
     model: SystemModel,
     stage: StageConfig,
@@ -103,7 +124,6 @@ def stage_trainer(
     *,
     out: Path,
     seed: int = 0,
-    workers: int = 1,
     networks: Mapping[str, nn.Module] | None = None,
 ) -> Trainer[SystemModel]:
     """Put a stage of a system together with its batches."""
@@ -123,7 +143,6 @@ def stage_trainer(
         stage,
         config=json.dumps(config),
         out=out,
-        workers=workers,
     )
 
 
@@ -240,7 +259,7 @@ def _validation(
 
     def validate(model: SystemModel, step: int) -> dict[str, float]:
         device = next(model.parameters()).device
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, _AUTOCAST.get(stage.precision), enabled=stage.precision != "no"):
             values = audio_gap(model, batch.to(device))
         if files.vae is not None:
             frames = sample_clip(model, files.vae, batch)

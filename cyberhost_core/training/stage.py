@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..backbone.activation_checkpointing import checkpoint_activations
 from ..backbone.conditions import Taps
+from ..config import Count
 from ..diffusion.schedule import NoiseSchedule
 from ..errors import ConfigError
 from ..systems.model import SystemModel
@@ -34,7 +35,7 @@ class StageConfig(LoopConfig):
     """
 
     name: Literal["image", "video"]
-    frames: int = 12
+    frames: Count = 12
     sampling: SamplingConfig = SamplingConfig()
     losses: tuple[SerializeAsAny[Loss], ...] = (LocalEnhancement(), RegionMasks())
     trained: tuple[str, ...] = ()

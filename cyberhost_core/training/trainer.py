@@ -73,9 +73,8 @@ class Trainer(Generic[Model]):
         *,
         config: str,
         out: Path,
-        workers: int = 1,
     ) -> None:
-        self.module, self.loop, self.config, self.out, self.workers = module, loop, config, out, workers
+        self.module, self.loop, self.config, self.out = module, loop, config, out
         self.accelerator = _accelerator(loop)
         self.ema = start_average(module, apart=loop.average_on_cpu)
         self.optimizer = make_optimizer(
@@ -161,8 +160,8 @@ class Trainer(Generic[Model]):
             self.batches,
             batch_size=None,
             sampler=numbers,
-            num_workers=self.workers,
-            prefetch_factor=2 if self.workers else None,
+            num_workers=self.loop.workers,
+            prefetch_factor=2 if self.loop.workers else None,
         )
         stream = iter(loader)
         for step in range(first, last):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from cyberhost_core.puppets.identity import random_identity
 from cyberhost_core.puppets.performance import random_performance
 from cyberhost_core.puppets.speech import bundled_utterances
 from cyberhost_core.puppets.world import render_performance
+from cyberhost_core.training.gestures.recipe_files import read_gesture_recipe
+from cyberhost_core.training.gestures.run import gesture_recipe
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
 
@@ -140,3 +143,32 @@ def test_the_exam_measures_a_model_and_another_beside_it() -> None:
     assert "hands (tiny-gestures.safetensors)" in report.to_text()
     generated = [(done, total) for stage, done, total in told if stage == "generate hands"]
     assert generated == [(done, 24) for done in range(1, 25)] * 2
+
+
+def test_a_recipe_is_changed_by_a_file_and_by_the_command(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    named = partial(gesture_recipe, clips=GestureClips(store), form="hands")
+    tiny, file = named("tiny"), tmp_path / "mine.yaml"
+    assert read_gesture_recipe("tiny", named=named) == tiny
+    file.write_text("extends: tiny\nloop: {learning_rate: 5e-4}\nmodel: {transformer: {width: 64}}\n")
+    mine = read_gesture_recipe(str(file), ["sampling.spans=3", "loop.workers=0"], named=named)
+    assert mine.loop == tiny.loop.derive(learning_rate=5e-4, workers=0)
+    assert mine.model.transformer == tiny.model.transformer.derive(width=64)
+    assert (mine.sampling.spans, mine.loss) == (3, tiny.loss)
+    whole = tmp_path / "whole.yaml"
+    whole.write_text(mine.to_json())  # JSON is YAML
+    assert read_gesture_recipe(str(whole), named=named) == mine
+    command = ["train", "gestures", str(store), str(tmp_path / "run"), "--recipe", str(file)]
+    for change, said in (
+        ("loop.steps=0", "--set loop.steps=0 cannot be used: loop.steps is 0, but should be greater than or"),
+        (
+            "loop.rate=1",
+            "--set loop.rate=1 cannot be used: loop.rate is not known; known are steps, learning",
+        ),
+    ):
+        assert main([*command, "--set", change]) == UNUSABLE
+        assert said in capsys.readouterr().err
+    file.write_text("extends: tiny\nloops: {}\n")
+    assert main(command) == UNUSABLE
+    assert f"The recipe {file} cannot be used: loops is not known; known are mod" in capsys.readouterr().err

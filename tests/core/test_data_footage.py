@@ -177,8 +177,8 @@ def test_the_stores_feed_a_step_of_both_trainings(stores, tmp_path):
     assert torch.isfinite(batch.latents).all() and batch.latents.shape[0] == 2
     recipe = GESTURE_RECIPES["tiny"](audio_dim=2, form="hands")
     small = recipe.model.transformer.derive(width=16, blocks=1, heads=2, frames=16)
-    recipe = recipe.derive(model=recipe.model.derive(transformer=small))
-    trainer = gesture_trainer(recipe, gestures, out=tmp_path / "run", workers=0)
+    recipe = recipe.derive(model=recipe.model.derive(transformer=small), loop=recipe.loop.derive(workers=0))
+    trainer = gesture_trainer(recipe, gestures, out=tmp_path / "run")
     losses = []
     trainer.run(until=1, report=lambda _step, values: losses.append(values))
     assert len(losses) == 1 and all(np.isfinite(value) for value in losses[0].values())

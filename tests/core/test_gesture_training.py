@@ -95,6 +95,7 @@ def recipe(*, form: FormName = "hands", **loop: float) -> GestureRecipe:
         offset_dim=8,
     )
     settings = {"steps": 4, "learning_rate": 1e-3, "warmup_steps": 2, "ema_decay": 0.9, "precision": "no"}
+    settings |= {"workers": 0}
     return GestureRecipe(
         model=GestureModelConfig(transformer=transformer, form=form),
         loop=LoopConfig.model_validate(settings | loop),
@@ -251,7 +252,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_in_the_same_bits(store: Callabl
     clips = store(*(clip(seed=seed) for seed in range(3)))
 
     def trainer(out: str):
-        return gesture_trainer(recipe(), clips, out=tmp_path / out, workers=0)
+        return gesture_trainer(recipe(), clips, out=tmp_path / out)
 
     trainer("straight").run()
     trainer("resumed").run(until=2)
@@ -261,7 +262,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_in_the_same_bits(store: Callabl
     assert expected.keys() == found.keys()
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
-    other = gesture_trainer(recipe(learning_rate=2e-3), clips, out=tmp_path / "resumed", workers=0)
+    other = gesture_trainer(recipe(learning_rate=2e-3), clips, out=tmp_path / "resumed")
     with pytest.raises(CheckpointError, match=r"another recipe\.loop\.learning_rate"):
         other.run()
 
@@ -447,7 +448,7 @@ def test_a_clip_learned_by_heart_is_generated_again(store: Callable, tmp_path: P
     whole = clip(frames=FRAMES)
     plan = recipe(steps=150, learning_rate=8e-3, warmup_steps=20, decay_fraction=0.5)
     plan = plan.derive(sampling=TELL_ALL.derive(from_start=1.0))
-    model = gesture_trainer(plan, store(whole), out=tmp_path / "run", workers=0).run().eval()
+    model = gesture_trainer(plan, store(whole), out=tmp_path / "run").run().eval()
     left, right = wrist_amplitude(whole.parameters)
     made = generate_motion(
         model,
@@ -465,7 +466,7 @@ def test_a_clip_learned_by_heart_is_generated_again(store: Callable, tmp_path: P
 
 def test_statistics_are_those_of_the_clips(store: Callable, tmp_path: Path) -> None:
     clips = store(*(clip(seed=seed, frames=30 + seed) for seed in range(5)))
-    model = gesture_trainer(recipe(), clips, out=tmp_path / "run", workers=0).module.model
+    model = gesture_trainer(recipe(), clips, out=tmp_path / "run").module.model
     all_FD = np.concatenate([one.parameters.vectors_FD for one in clips])
     np.testing.assert_allclose(model.mean_D, all_FD.mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(model.deviation_D, np.maximum(all_FD.std(axis=0), 0.02), atol=1e-5)

@@ -31,7 +31,14 @@ from cyberhost_core.training.trainer import Trainer
 FRAMES = 3
 NEVER_DROP = SamplingConfig(drop=(), drop_past=0)
 STAGE = StageConfig(
-    name="video", frames=FRAMES, steps=4, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no"
+    name="video",
+    frames=FRAMES,
+    steps=4,
+    learning_rate=1e-3,
+    warmup_steps=2,
+    ema_decay=0.9,
+    precision="no",
+    workers=0,
 )
 FIRST_STAGE_LACKS = (
     r"denoiser\..*(motion_modules|_attentions|norm_audio|attn_audio)\..*"
@@ -54,7 +61,7 @@ def make_trainer(small_spec: SystemSpec, make_store: Callable, tmp_path: Path) -
     ) -> Trainer:
         torch.manual_seed(start)
         model = SystemModel(spec, ops=TRAINING_OPS)
-        return stage_trainer(model, stage, videos, out=tmp_path / out, seed=seed, workers=0)
+        return stage_trainer(model, stage, videos, out=tmp_path / out, seed=seed)
 
     return make_trainer
 

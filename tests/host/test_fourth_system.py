@@ -90,7 +90,13 @@ def trained() -> Path:
     parts, recipes, runs = core("checkpoints.parts"), core("training.stage"), core("training.runs")
     folder = Path(mkdtemp())
     stage = recipes.StageConfig(
-        name="video", frames=8, steps=2, learning_rate=1e-3, precision="no", losses=(_smoothness()(),)
+        name="video",
+        frames=8,
+        steps=2,
+        learning_rate=1e-3,
+        precision="no",
+        workers=0,
+        losses=(_smoothness()(),),
     )
     torch.manual_seed(0)
     model = core("systems.model").SystemModel(fourth())
@@ -98,7 +104,7 @@ def trained() -> Path:
         if value.ndim > 1 and not value.any():
             torch.nn.init.normal_(value, std=0.2 * value[0].numel() ** -0.5)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    trainer = runs.stage_trainer(model, stage, _store(folder / "store"), out=folder, workers=0)
+    trainer = runs.stage_trainer(model, stage, _store(folder / "store"), out=folder)
     averaged = runs.train_logged(trainer, show=lambda _step, _values: None)
     after = trainer.module.model.state_dict()
     assert any(not torch.equal(after[name], value) for name, value in before.items()), (

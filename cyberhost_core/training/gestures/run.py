@@ -61,7 +61,7 @@ def train_gestures(
 
 
 def gesture_trainer(
-    recipe: GestureRecipe, clips: GestureClips, *, out: Path, seed: int = 0, workers: int = 1
+    recipe: GestureRecipe, clips: GestureClips, *, out: Path, seed: int = 0
 ) -> Trainer[GestureModel]:
     """Put a recipe together with its batches; the model starts from noise and the clips' statistics."""
     torch.manual_seed(seed)
@@ -73,5 +73,4 @@ def gesture_trainer(
         recipe.loop,
         config=json.dumps({"recipe": json.loads(recipe.to_json()), "seed": seed}),
         out=out,
-        workers=workers,
     )
