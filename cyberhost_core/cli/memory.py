@@ -1,8 +1,7 @@
 """`cyberhost memory`: what a system takes, or a training step of it, counted without allocating it."""
 
-import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,10 +15,7 @@ from .systems import (
     WidthOption,
     chosen_system,
 )
-
-if TYPE_CHECKING:
-    from ..systems.spec import SystemSpec
-    from ..training.stage import StageConfig
+from .train_recipe import Changes, read_recipe
 
 
 class Stage(StrEnum):
@@ -29,10 +25,8 @@ class Stage(StrEnum):
     VIDEO = "video"
 
 
-Recipe = Annotated[str | None, typer.Option("--train", help="Count a training step of this recipe instead.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting of the recipe; may be repeated."),
+Trained = Annotated[
+    str | None, typer.Option("--train", help="Count a training step of this recipe, or its file, instead.")
 ]
 Devices = Annotated[int, typer.Option(min=1, help="How many devices train together.")]
 
@@ -44,7 +38,7 @@ def memory(
     width: WidthOption = None,
     frames: FramesOption = None,
     decoded: DecodedOption = 1,
-    train: Recipe = None,
+    train: Trained = None,
     stage: Annotated[Stage, typer.Option(help="The stage of the recipe.")] = Stage.VIDEO,
     changes: Changes = None,
     devices: Devices = 1,
@@ -68,7 +62,7 @@ def memory(
                 "With --train the recipe says which system is trained, and on what size; leave out SYSTEM, "
                 "--checkpoint, --height, --width and --frames."
             )
-        _training(train, stage, changes or [], devices=devices, as_json=as_json)
+        _training(train, stage, changes, devices=devices, as_json=as_json)
         return
     from ..profiling.memory_plan import plan_memory  # here and not above: torch takes seconds
     from ..profiling.random_inputs import Size
@@ -84,29 +78,12 @@ def memory(
     typer.echo(plan.to_json() if as_json else plan.to_text())
 
 
-def _training(recipe: str, stage: Stage, changes: list[str], *, devices: int, as_json: bool) -> None:
+def _training(recipe: str, stage: Stage, changes: list[str] | None, *, devices: int, as_json: bool) -> None:
     from ..profiling.training_plan import plan_training
 
-    plan = plan_training(*_stage(recipe, stage, changes), devices=devices)
+    chosen = read_recipe(recipe, changes)
+    system, config = (
+        (chosen.image_system, chosen.image) if stage is Stage.IMAGE else (chosen.system, chosen.video)
+    )
+    plan = plan_training(system, config, devices=devices)
     typer.echo(plan.to_json() if as_json else plan.to_text())
-
-
-def _stage(recipe: str, stage: Stage, changes: list[str]) -> "tuple[SystemSpec, StageConfig]":
-    from ..training.recipes import RECIPES
-
-    if recipe not in RECIPES:
-        raise ConfigError(f"There is no recipe '{recipe}'; choose one of: {', '.join(RECIPES)}.")
-    plan = RECIPES[recipe]()
-    system, config = (plan.image_system, plan.image) if stage is Stage.IMAGE else (plan.system, plan.video)
-    changed = {**json.loads(config.to_json()), **dict(_change(text, stage) for text in changes)}
-    return system, config.parse(json.dumps(changed))
-
-
-def _change(text: str, stage: Stage) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.startswith(f"{stage}."):
-        raise ConfigError(f"--set was given '{text}', but {stage}.FIELD=VALUE was expected.")
-    try:
-        return name.removeprefix(f"{stage}."), json.loads(value)
-    except json.JSONDecodeError:
-        return name.removeprefix(f"{stage}."), value

@@ -68,9 +68,7 @@ def gestures(
     from ..training.gestures.recipe_files import read_gesture_recipe
     from ..training.gestures.run import gesture_recipe, train_gestures
 
-    named = partial(
-        gesture_recipe, clips=GestureClips(store), form=joints.value, prediction=prediction.value
-    )
+    named = partial(gesture_recipe, clips=GestureClips(store), form=joints.value, prediction=prediction.value)
     plan = read_gesture_recipe(recipe, changes or (), named=named)
     if steps:
         plan = plan.derive(loop=plan.loop.derive(steps=steps))
