@@ -37,6 +37,10 @@ def manifest(
     held_out_every: Annotated[
         int, typer.Option(min=0, help="Keep each video of this number from training; 0: none.")
     ] = 0,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Terms that the clips are under, in your words; weights trained on them say so."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Find keypoints and hands in every video of a folder, and list the clips.
@@ -63,6 +67,7 @@ def manifest(
             detector=PoseDetector(pose_detector or bundled.require(bundled.POSE_DETECTOR)),
             style=style,
             held_out_every=held_out_every,
+            licence=licence,
             say=lambda done, total: show(Progress("look", done, total)),
             leave_out=leave_out,
         )
@@ -84,7 +89,8 @@ def footage(
     vae: Annotated[
         Path | None,
         typer.Option(
-            help="Autoencoder made by 'train vae', or a checkpoint that holds one. [default: the bundled one]"
+            help="Autoencoder made by 'train vae', a checkpoint that holds one, or sd-vae-ft-mse. "
+            "[default: the bundled one]"
         ),
     ] = None,
     speech: Annotated[

@@ -27,7 +27,7 @@ from ..units import LATENT_STRIDE_PX, SPEECH_RATE_HZ
 from .encode import Encoder
 from .framing import Framing
 from .gesture_store import GestureClip, GestureIndex, write_gesture_clip, write_gesture_index
-from .manifest import ManifestClip
+from .manifest import ManifestClip, licences
 from .store import StoreIndex, write_index, write_video
 
 REFERENCES = 3
@@ -114,7 +114,15 @@ def prepare_footage(
         say(done, len(clips))
     ids = tuple(clip.name for clip in clips)
     if stores.videos:
-        write_index(stores.videos[0], StoreIndex(height=to.height, width=to.width, fps=to.fps, ids=ids))
+        index = StoreIndex(
+            height=to.height,
+            width=to.width,
+            fps=to.fps,
+            ids=ids,
+            data=f"{len(ids)} clips of footage, listed in {clips[0].manifest.name}",
+            licence=licences(clips),
+        )
+        write_index(stores.videos[0], index)
     if stores.gestures:
         write_gesture_index(stores.gestures, GestureIndex(fps=to.fps, audio_dim=speech.size, ids=ids))
 

@@ -1,12 +1,13 @@
 """The manifest of real clips: one JSON object per line says where a clip's files are (docs/data.md).
 
     {"video": "a.mp4", "audio": null, "hands": "a.hands.safetensors", "keypoints": "a.pose.safetensors",
-     "style": "speaking", "split": "train"}
+     "style": "speaking", "split": "train", "licence": "CC BY 4.0"}
 
 Paths are relative to the manifest's own folder, or absolute.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class ManifestEntry(Config):
     """One line.
 
     audio: null means the video's own sound. hands: a hand track with parameters, whose mask says in which
-    frames which hand is valid. keypoints: a whole-body pose file. style: one that the gesture model knows
+    frames which hand is valid. keypoints: a whole-body pose file. style: one that the gesture model knows.
+    licence: the terms that the clip is under, in words that go into the weights trained on it
     """
 
     format: Literal["cyberhost-clip-1"] = "cyberhost-clip-1"
@@ -41,6 +43,7 @@ class ManifestEntry(Config):
     keypoints: str = Field(min_length=1)
     style: str = Field(default="speaking", min_length=1)
     split: Literal["train", "held_out"] = "train"
+    licence: str | None = Field(default=None, min_length=1)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,17 @@ def of_split(clips: Iterable[ManifestClip], split: Literal["train", "held_out"])
             "was expected; set it on some lines, or prepare the other split."
         )
     return chosen
+
+
+def licences(clips: Iterable[ManifestClip]) -> str:
+    """Say which terms the clips are under, and how many each; nothing where no line says it."""
+    counts = Counter(clip.entry.licence for clip in clips)
+    if set(counts) <= {None}:
+        return ""
+    said = (
+        (licence or "not stated", f"{count} clip{'s' * (count > 1)}") for licence, count in counts.items()
+    )
+    return ", ".join(f"{licence} ({clips})" for licence, clips in said)
 
 
 def _entry(line: str, *, path: Path, number: int) -> ManifestEntry:

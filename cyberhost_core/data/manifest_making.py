@@ -34,6 +34,7 @@ def make_manifest(
     detector: FindsPose,
     style: str = "speaking",
     held_out_every: int = 0,
+    licence: str | None = None,
     say: Say,
     leave_out: LeaveOut,
 ) -> list[ManifestEntry]:
@@ -41,7 +42,7 @@ def make_manifest(
 
     Files that lie there already are kept, so that a killed run goes on, and hands of a better tracker stay. A
     video that cannot be used is left out, and leave_out is told why. held_out_every: each video of that
-    number is kept from training, 0 none.
+    number is kept from training, 0 none. licence: the terms that all of them are under, None: not known.
 
     Raises:   ManifestError: the folder holds no video, or none that can be used
     """
@@ -59,7 +60,8 @@ def make_manifest(
         except CyberHostError as error:
             leave_out(path, error)
         else:
-            entries.append(entry.derive(style=style, split="held_out" if held_out else "train"))
+            split = "held_out" if held_out else "train"
+            entries.append(entry.derive(style=style, split=split, licence=licence))
         say(done, len(videos))
     if not entries:
         raise ManifestError(

@@ -29,13 +29,18 @@ class StoreError(CyberHostError):
 
 
 class StoreIndex(Config):
-    """What all videos of a store have in common."""
+    """What all videos of a store have in common.
+
+    data, licence: what is said of the clips and of the terms that they are under; empty where nothing is
+    """
 
     format: Literal["cyberhost-store-2"] = "cyberhost-store-2"
     height: int
     width: int
     fps: float
     ids: tuple[str, ...]
+    data: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
