@@ -16,6 +16,7 @@ from ..systems.model import SystemModel
 from .accounting import Report
 from .parts import load_weights
 
+_RESHAPED = "of shape"
 _NAMED = 5  # weights of another shape that the text names; the JSON names all
 
 
@@ -30,7 +31,6 @@ def start_from(model: SystemModel, files: Sequence[Path]) -> Report:
     """
     own, taken = model.state_dict(), set[str]()
     report = Report(f"the start of '{model.spec.name}'", files=[str(path) for path in files])
-    reshaped: list[str] = []
     for path in files:
         weights = load_weights(path)
         if not any(_fits(name, value, own) for name, value in weights.items()):
@@ -43,16 +43,13 @@ def start_from(model: SystemModel, files: Sequence[Path]) -> Report:
             reason = _why_not(name, value, own, taken=taken)
             if reason:
                 group.dropped.setdefault(reason, []).append(origin)
-                reshaped += [f"not taken: {origin} is {reason}"] if name in own and name not in taken else []
-                continue
-            own[name].copy_(value)  # the model's own memory
-            taken.add(name)
-            group.matched[name] = origin
+            else:
+                own[name].copy_(value)  # the model's own memory
+                taken.add(name)
+                group.matched[name] = origin
     for name in sorted(own.keys() - taken):
         report.group(name).initialised.append(name)
-    report.notes += reshaped[:_NAMED]
-    if len(reshaped) > _NAMED:
-        report.notes.append(f"not taken: {len(reshaped) - _NAMED} more of another shape")
+    report.notes += _named(report)
     return report
 
 
@@ -67,5 +64,18 @@ def _why_not(name: str, value: Tensor, own: Mapping[str, Tensor], *, taken: Coll
     if name in taken:
         return "an earlier file gives it, too, and counts"
     if not _fits(name, value, own):
-        return f"of shape {list(value.shape)} instead of {list(own[name].shape)}"
+        return f"{_RESHAPED} {list(value.shape)} instead of {list(own[name].shape)}"
     return ""
+
+
+def _named(report: Report) -> list[str]:
+    """Name weights of another shape, which were perhaps counted on; of many, the first few."""
+    found = [
+        f"not taken: {origin} is {reason}"
+        for group in report.groups.values()
+        for reason, origins in group.dropped.items()
+        if reason.startswith(_RESHAPED)
+        for origin in origins
+    ]
+    more = [f"not taken: {len(found) - _NAMED} more of another shape"] if len(found) > _NAMED else []
+    return found[:_NAMED] + more

@@ -163,7 +163,7 @@ def train_logged(
 
 def _provenance(files: RunFiles, videos: PreparedVideos) -> Provenance:
     """Join what is said of the data with what the files say that a run starts from."""
-    said = of_data(files.store.name, data=videos.index.data, licence=videos.index.licence)
+    said = of_data(files.store.resolve().name, data=videos.index.data, licence=videos.index.licence)
     for path in files.start:
         said = said.joined(of_weights(path))
     return said
