@@ -196,7 +196,9 @@ def generate(
     ] = None,
     vae: Annotated[
         Path | None,
-        typer.Option(help="Weights file whose autoencoder is used. [default: the one in --checkpoint]"),
+        typer.Option(
+            help="Autoencoder: in a checkpoint, or sd-vae-ft-mse. [default: the one in --checkpoint]"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,

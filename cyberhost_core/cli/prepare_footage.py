@@ -42,6 +42,10 @@ def manifest(
             "nobody; 0: none.",
         ),
     ] = 0,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Terms that the clips are under, in your words; weights trained on them say so."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Find keypoints and hands in every video of a folder, and list the clips.
@@ -69,6 +73,7 @@ def manifest(
             detector=PoseDetector(pose_detector or bundled.require(bundled.POSE_DETECTOR)),
             style=style,
             held_out_every=held_out_every,
+            licence=licence,
             say=lambda done, total: show(Progress("look", done, total)),
             leave_out=leave_out,
         )
@@ -98,7 +103,8 @@ def footage(
     vae: Annotated[
         Path | None,
         typer.Option(
-            help="Autoencoder made by 'train vae', or a checkpoint that holds one. [default: the bundled one]"
+            help="Autoencoder made by 'train vae', a checkpoint that holds one, or sd-vae-ft-mse. "
+            "[default: the bundled one]"
         ),
     ] = None,
     speech: Annotated[

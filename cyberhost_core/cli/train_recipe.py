@@ -25,8 +25,13 @@ def recipe(
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Print every value, also those left out.")
     ] = False,
-    init: Annotated[
-        Path | None, typer.Option(help="The checkpoint whose system is trained, where a recipe takes it.")
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="The checkpoint that training starts from, where a recipe takes its system.",
+        ),
     ] = None,
 ) -> None:
     """Print a recipe as the YAML that --recipe takes, or list those that come with the package.
@@ -44,22 +49,22 @@ def recipe(
     if name is None:
         _list()
     elif resolved:
-        typer.echo(resolved_text(read_recipe(name, changes, init=init)), nl=False)
+        typer.echo(resolved_text(read_recipe(name, changes, start=start)), nl=False)
     elif changes:
-        read_recipe(name, changes, init=init)  # which says what cannot be used
+        read_recipe(name, changes, start=start)  # which says what cannot be used
         typer.echo(changed_text(name, changes), nl=False)
     else:
         typer.echo(read_text(recipe_file(name)), nl=False)
 
 
-def read_recipe(source: str, changes: list[str] | None = None, *, init: Path | None = None) -> "Recipe":
+def read_recipe(source: str, changes: list[str] | None = None, *, start: Path | None = None) -> "Recipe":
     """Read the recipe that a command was given.
 
     Raises:   ConfigError: there is none, or it cannot be used
     """
     from ..training.recipes import reading
 
-    return reading.read_recipe(source, changes or (), start=init)
+    return reading.read_recipe(source, changes or (), start=start)
 
 
 def _list() -> None:

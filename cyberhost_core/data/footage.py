@@ -32,7 +32,7 @@ from .buckets import Size, bucket_sizes, nearest_size
 from .encode import Encoder
 from .framing import Framing
 from .gesture_store import GestureClip, GestureIndex, write_gesture_clip, write_gesture_index
-from .manifest import ManifestClip
+from .manifest import ManifestClip, licences
 from .store import Bucket, StoreIndex, write_index, write_video
 
 SAME_FPS = 0.01  # 25 and 25.001 are one rate, 24 and 23.976 are two
@@ -134,7 +134,13 @@ def prepare_footage(
         buckets = [
             Bucket(height=size.height, width=size.width, ids=tuple(ids)) for size, ids in names.items() if ids
         ]
-        write_index(stores.videos[0], StoreIndex(fps=to.fps, buckets=tuple(buckets)))
+        index = StoreIndex(
+            fps=to.fps,
+            buckets=tuple(buckets),
+            data=f"{len(clips)} clips of footage, listed in {clips[0].manifest.name}",
+            licence=licences(clips),
+        )
+        write_index(stores.videos[0], index)
     if stores.gestures:
         ids = tuple(clip.name for clip in clips)
         write_gesture_index(stores.gestures, GestureIndex(fps=to.fps, audio_dim=speech.size, ids=ids))

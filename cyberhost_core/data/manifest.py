@@ -1,12 +1,13 @@
 """The manifest of real clips: one JSON object per line says where a clip's files are (docs/data.md).
 
     {"video": "a.mp4", "audio": null, "hands": "a.hands.safetensors", "keypoints": "a.pose.safetensors",
-     "style": "speaking", "identity": "anna", "source": null, "split": "train"}
+     "style": "speaking", "identity": "anna", "source": null, "split": "train", "licence": "CC BY 4.0"}
 
 Paths are relative to the manifest's own folder, or absolute.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ class ManifestEntry(Config):
 
     audio: null means the video's own sound. hands: a hand track with parameters, whose mask says in which
     frames which hand is valid. keypoints: a whole-body pose file. style: one that the gesture model knows.
-    identity: who is seen; source: the recording that the clip was cut from, null where it is one of its own
+    identity: who is seen; source: the recording that the clip was cut from, null where it is one of its own.
+    licence: the terms that the clip is under, in words that go into the weights trained on it
     """
 
     format: Literal["cyberhost-clip-1"] = "cyberhost-clip-1"
@@ -44,6 +46,7 @@ class ManifestEntry(Config):
     identity: str | None = Field(default=None, min_length=1)
     source: str | None = Field(default=None, min_length=1)
     split: Literal["train", "held_out"] = "train"
+    licence: str | None = Field(default=None, min_length=1)
 
     @property
     def group(self) -> tuple[str, str]:
@@ -168,6 +171,17 @@ def _require_whole_groups(clips: Iterable[ManifestClip]) -> None:
                 f"here and '{other.entry.split}' in line {other.line}, but held-out clips of whom the model "
                 "was trained on measure nothing; give all of them one split."
             )
+
+
+def licences(clips: Iterable[ManifestClip]) -> str:
+    """Say which terms the clips are under, and how many each; nothing where no line says it."""
+    counts = Counter(clip.entry.licence for clip in clips)
+    if set(counts) <= {None}:
+        return ""
+    said = (
+        (licence or "not stated", f"{count} clip{'s' * (count > 1)}") for licence, count in counts.items()
+    )
+    return ", ".join(f"{licence} ({clips})" for licence, clips in said)
 
 
 def _entry(line: str, *, path: Path, number: int) -> ManifestEntry:

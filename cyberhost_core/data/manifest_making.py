@@ -45,6 +45,7 @@ def make_manifest(
     detector: FindsPose,
     style: str = "speaking",
     held_out_every: int = 0,
+    licence: str | None = None,
     say: Say,
     leave_out: LeaveOut,
 ) -> list[ManifestEntry]:
@@ -53,7 +54,7 @@ def make_manifest(
     Files that lie there already are kept, so that a killed run goes on, and hands of a better tracker stay. A
     video that cannot be used is left out, and leave_out is told why. Identities that somebody wrote into the
     manifest `out` are kept, too. held_out_every: each person, or recording, of that number is kept from
-    training, 0 none.
+    training, 0 none. licence: the terms that all of them are under, None: not known.
 
     Raises:   ManifestError: the folder holds no video, or none that can be used, or `out` is no manifest
     """
@@ -71,7 +72,8 @@ def make_manifest(
         except CyberHostError as error:
             leave_out(path, error)
         else:
-            entries.append(entry.derive(style=style, identity=identities.get(entry.video)))
+            named = entry.derive(style=style, licence=licence)
+            entries.append(named.derive(identity=identities.get(entry.video)))
         say(done, len(videos))
     if not entries:
         raise ManifestError(

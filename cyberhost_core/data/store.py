@@ -49,11 +49,16 @@ class Bucket(Config):
 
 
 class StoreIndex(Config):
-    """What all videos of a store have in common, and which of them have one size."""
+    """What all videos of a store have in common, and which of them have one size.
+
+    data, licence: what is said of the clips and of the terms that they are under; empty where nothing is
+    """
 
     format: Literal["cyberhost-store-3"] = FORMAT
     fps: float
     buckets: tuple[Bucket, ...] = Field(min_length=1)
+    data: str = ""
+    licence: str = ""
 
     @property
     def ids(self) -> tuple[str, ...]:

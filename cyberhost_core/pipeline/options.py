@@ -13,8 +13,8 @@ PEOPLE_PADDING = 1.25  # DWPose's own, around a person's box
 class Networks:
     """Where the outside networks lie; None: the bundled ones, which know drawn puppets.
 
-    clip_vision: folder of CLIP's vision tower; vae: a checkpoint whose autoencoder is used. Both are asked
-    for only where a system needs them.
+    clip_vision: folder of CLIP's vision tower; vae: whose autoencoder is used, see load_autoencoder. Both are
+    asked for only where a system needs them.
     """
 
     pose_detector: Path | None = None

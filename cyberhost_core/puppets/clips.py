@@ -168,8 +168,13 @@ def prepare_store(
         )
         write_video(out, path.stem, video)
         say(done, len(files))
-    bucket = Bucket(height=HEIGHT, width=WIDTH, ids=tuple(path.stem for path in files))
-    write_index(out, StoreIndex(fps=FPS, buckets=(bucket,)))
+    index = StoreIndex(
+        fps=FPS,
+        buckets=(Bucket(height=HEIGHT, width=WIDTH, ids=tuple(path.stem for path in files)),),
+        data=f"{len(files)} clips of puppets drawn by this package, with voices of espeak-ng",
+        licence="no terms of others",
+    )
+    write_index(out, index)
 
 
 class WeightedPictures:

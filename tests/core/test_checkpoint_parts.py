@@ -6,13 +6,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from safetensors.torch import load_file, save_file
 
 from cyberhost_core import bundled
 from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
-from cyberhost_core.checkpoints.file import StoredCheckpoint, load_checkpoint, open_checkpoint
-from cyberhost_core.checkpoints.parts import load_speech, load_vae, load_weights, pack_checkpoint, save_vae
+from cyberhost_core.checkpoints.file import (
+    Checkpoint,
+    Precision,
+    StoredCheckpoint,
+    load_checkpoint,
+    open_checkpoint,
+    save_checkpoint,
+)
+from cyberhost_core.checkpoints.parts import (
+    load_autoencoder,
+    load_speech,
+    load_vae,
+    load_weights,
+    pack_checkpoint,
+    save_vae,
+)
 from cyberhost_core.checkpoints.preview import fit_preview
+from cyberhost_core.checkpoints.stable_diffusion import StableDiffusionVAE
 from cyberhost_core.checkpoints.trained import about_trained, how_calibrated
 from cyberhost_core.conditioners.drawn_maps import DrawnMaps
 from cyberhost_core.conditioners.hand_clarity import HandClarity
@@ -22,6 +38,7 @@ from cyberhost_core.media.images import read_image
 from cyberhost_core.systems import emo2
 from cyberhost_core.systems.cyberhost import tiny
 from cyberhost_core.systems.model import SystemModel
+from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.twins.speech import SpeechTwinConfig, save_speech_twin
 
 
@@ -44,6 +61,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         speech=folder / "speech",
         licence="Apache-2.0",
         training={"data": "none"},
+        precision="8bit",
     )
     return folder
 
@@ -150,6 +168,110 @@ def test_what_was_not_calibrated_is_said(packed: Path, tmp_path: Path) -> None:
     (tmp_path / "torn.safetensors").write_bytes(b"torn")
     with pytest.raises(CheckpointError, match="cannot be read as safetensors"):
         how_calibrated(tmp_path / "torn.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype", "beside_it"),
+    [
+        ("fp16", torch.float16, torch.float16),
+        ("bf16", torch.bfloat16, torch.float16),
+        ("fp32", torch.float32, torch.float32),
+    ],
+)
+def test_weights_are_stored_as_asked_and_the_autoencoder_never_in_bf16(
+    precision: Precision, dtype: torch.dtype, beside_it: torch.dtype, packed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.safetensors"
+    pack_checkpoint(
+        out,
+        spec=tiny(),
+        weights=packed / "model.safetensors",
+        vae=packed / "vae.safetensors",
+        speech=packed / "speech",
+        licence="",
+        training={},
+        precision=precision,
+    )
+    before, stored = load_file(packed / "model.safetensors"), load_file(out)
+    assert all(torch.equal(stored[name], value.to(dtype)) for name, value in before.items())
+    rest = {value.dtype for name, value in stored.items() if name not in before}
+    assert rest == {beside_it}
+
+
+def test_a_number_too_large_for_sixteen_bits_is_an_error_and_no_infinity(
+    packed: Path, tmp_path: Path
+) -> None:
+    weights = load_file(packed / "model.safetensors")
+    weights["denoiser.conv_in.bias"][0] = 1e6
+    save_file(weights, tmp_path / "large.safetensors")
+    out, files = (
+        tmp_path / "out.safetensors",
+        {"vae": packed / "whole.safetensors", "speech": packed / "speech"},
+    )
+    told = {"licence": "", "training": {}}
+    with pytest.raises(CheckpointError, match=r"'denoiser\.conv_in\.bias' holds numbers above .* bf16"):
+        pack_checkpoint(out, spec=tiny(), weights=tmp_path / "large.safetensors", **files, **told)
+    assert not out.exists()
+
+
+# --- Stable Diffusion's autoencoder
+
+
+@pytest.fixture(scope="module")
+def stable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AutoencoderKL]:
+    """Its real layout in small, as diffusers saves it: a folder."""
+    torch.manual_seed(1)
+    network = AutoencoderKL(
+        block_out_channels=(32, 32, 64, 64),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=2,
+        latent_channels=4,
+    ).eval()
+    folder = tmp_path_factory.mktemp("stable") / "sd-vae-ft-mse"
+    network.save_pretrained(folder)
+    return folder, network
+
+
+def test_it_is_read_from_a_folder_a_file_and_a_checkpoint_alike(
+    stable: tuple[Path, AutoencoderKL], small_spec: SystemSpec, tmp_path: Path
+) -> None:
+    folder, network = stable
+    whole = tmp_path / "whole.safetensors"
+    model = SystemModel(small_spec)
+    save_checkpoint(whole, Checkpoint(model=model, vae=load_autoencoder(folder), audio_encoder=None))
+    x = torch.rand(2, 3, 32, 24) * 2 - 1
+    with torch.no_grad():
+        latents = network.encode(x).latent_dist.mean
+        pictures = network.decode(latents).sample.clamp(-1, 1)
+    for path in (folder, folder / "diffusion_pytorch_model.safetensors", whole):
+        vae = load_autoencoder(path)
+        assert isinstance(vae, StableDiffusionVAE)
+        torch.testing.assert_close(vae.encode(x), latents, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(vae.decode(latents), pictures, atol=1e-5, rtol=1e-5)
+
+
+def test_an_autoencoder_of_other_latents_is_refused_before_anything_is_written(
+    stable: tuple[Path, AutoencoderKL], packed: Path, tmp_path: Path
+) -> None:
+    files = {"weights": packed / "model.safetensors", "vae": stable[0], "speech": packed / "speech"}
+    with pytest.raises(CheckpointError, match="makes latents of 4 channels, but 'cyberhost-tiny' works"):
+        pack_checkpoint(tmp_path / "out.safetensors", spec=tiny(), **files, licence="", training={})
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_where_the_small_one_is_wanted_stable_diffusions_is_refused(
+    stable: tuple[Path, AutoencoderKL],
+) -> None:
+    with pytest.raises(CheckpointError, match="holds Stable Diffusion's autoencoder, but one of"):
+        load_vae(stable[0])
+
+
+def test_a_checkpoint_without_an_autoencoder_is_refused(small_spec: SystemSpec, tmp_path: Path) -> None:
+    path = tmp_path / "alone.safetensors"
+    save_checkpoint(path, Checkpoint(model=SystemModel(small_spec), vae=None, audio_encoder=None))
+    with pytest.raises(CheckpointError, match=r"alone\.safetensors holds no autoencoder"):
+        load_autoencoder(path)
 
 
 def test_a_file_that_is_no_autoencoder_is_refused(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from cyberhost_core.training.losses.pose_presence import DISCRIMINATOR, PosePres
 from cyberhost_core.training.losses.region_masks import RegionMasks
 from cyberhost_core.training.pose_discriminator import PoseDiscriminator, PoseDiscriminatorConfig
 from cyberhost_core.training.recipes.reading import read_recipe
-from cyberhost_core.training.runs import RunFiles, adopt, stage_trainer, train_stage
+from cyberhost_core.training.runs import RunFiles, stage_trainer, train_stage
 from cyberhost_core.training.stage import StageConfig, TrainingModule
 
 ALWAYS = SamplingConfig(drop=(), drop_past=0)
@@ -283,20 +283,3 @@ def test_a_recipe_with_a_pose_loss_asks_for_its_discriminator(make_store: Callab
     files = RunFiles(store=make_store(recipe.system).folder, out=tmp_path / "run")
     with pytest.raises(CheckpointError, match=r"train pose-discriminator' and give it with --discriminator"):
         train_stage(recipe, recipe.video, files, show=lambda *_: None)
-
-
-def test_adopting_takes_what_fits_and_says_how_much(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
-    model = SystemModel(emo2.tiny())
-    kept = model.movement_encoder.conv_in.weight.clone()
-    other = {key: value + 1 for key, value in SystemModel(cyberhost.tiny()).state_dict().items()}
-    save_file(other, tmp_path / "other.safetensors")
-    taken = adopt(model, tmp_path / "other.safetensors")
-    state = model.state_dict()
-    assert taken == len(state) - 2
-    assert torch.equal(state["reference_net.conv_in.weight"], other["reference_net.conv_in.weight"])
-    assert torch.equal(state["movement_encoder.conv_in.weight"], kept), "of another shape"
-    save_file({"strange": torch.zeros(1)}, tmp_path / "strange.safetensors")
-    with pytest.raises(CheckpointError, match=r"None of the weights in .* has a name and a shape of"):
-        adopt(model, tmp_path / "strange.safetensors")

@@ -301,7 +301,7 @@ def test_talking_heads_have_no_hand_attention() -> None:
 @pytest.mark.parametrize("name", FROM_CHECKPOINTS)
 def test_a_public_models_recipe_wants_the_checkpoint_that_it_starts_from(name: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"system of the checkpoint that it starts from; give that .* --init"
+        ConfigError, match=r"system of the checkpoint that it starts from; give that .* --from"
     ):
         read_recipe(name)
 

@@ -90,7 +90,7 @@ def _read(entry: Any, base: Callable[[str], SystemSpec], *, at: str) -> SystemSp
 def _of_checkpoint(start: Path | None) -> SystemSpec:
     if start is None:
         raise ConfigError(
-            "This recipe trains the system of the checkpoint that it starts from; give that file with --init."
+            "This recipe trains the system of the checkpoint that it starts from; give that file with --from."
         )
     return open_checkpoint(start).spec
 
