@@ -31,7 +31,7 @@ class StageConfig(LoopConfig):
     trained: the only parts that learn, everything where none is named; frozen: parts that stay as they are
     all the same. A part is named by what stands in the names of its weights, between dots: "reference_net",
     "motion_modules", "denoiser.up_blocks". activation_checkpointing: hold only the inputs of layers for the
-    backward pass, which computes the rest a second time: far less memory for about a third more time.
+    backward pass, which computes the rest again: far less memory, for the time of one more forward pass.
     """
 
     name: Literal["image", "video"]

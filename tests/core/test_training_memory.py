@@ -74,6 +74,12 @@ def test_checkpointed_activations_give_the_gradients_of_plain_ones_and_less_is_h
     assert held_less < held / 3
 
 
+def test_the_average_of_checkpointed_layers_computes_with_its_own_weights(trainer_of: Callable) -> None:
+    trainer = trainer_of(STAGE.derive(activation_checkpointing=True))
+    own, average = (each.model.denoiser.mid_block.resnets[0] for each in (trainer.module, trainer.ema))
+    assert (own.forward.args[0].__self__, average.forward.args[0].__self__) == (own, average)
+
+
 def test_only_parts_that_are_named_learn(trainer_of: Callable) -> None:
     trainer = trainer_of(STAGE.derive(trained=("motion_modules", "hands_attentions"), frozen=("to_q",)))
     before = {name: value.clone() for name, value in trainer.module.model.state_dict().items()}
