@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cyberhost_core.backbone.ops import TRAINING_OPS
+from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
+from cyberhost_core.checkpoints.parts import save_vae
 from cyberhost_core.conditioners.hand_clarity import HandClarity
 from cyberhost_core.data.store import PreparedVideos
 from cyberhost_core.errors import CheckpointError
@@ -24,7 +26,8 @@ from cyberhost_core.training.batch import Batch
 from cyberhost_core.training.batches import BatchMaker, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules
 from cyberhost_core.training.loop import LoopConfig, learning_rate
-from cyberhost_core.training.runs import stage_trainer
+from cyberhost_core.training.recipes import Recipe
+from cyberhost_core.training.runs import RunFiles, stage_trainer, train_stage
 from cyberhost_core.training.stage import StageConfig
 from cyberhost_core.training.trainer import Trainer
 
@@ -277,3 +280,16 @@ def test_validation_sees_the_average_as_often_as_set(make_trainer: Callable) -> 
     assert seen == [2, 4]
     assert [step for step, told in reported.items() if "sync" in told] == [2, 4]
     assert {"denoising", "heatmap", "hands_mask", "face_mask"} <= set(reported[1])
+
+
+def test_an_autoencoder_of_other_latents_is_refused_before_the_first_step(
+    small_spec: SystemSpec, make_store: Callable, tmp_path: Path
+) -> None:
+    save_vae(tmp_path / "vae.safetensors", TinyVAE(TinyVAEConfig(latent_channels=8, encoder_widths=(8, 8))))
+    recipe = Recipe(system=small_spec, image_system=small_spec, image=STAGE, video=STAGE)
+    store = make_store(small_spec).folder
+    files = RunFiles(store=store, out=tmp_path / "out", held_out=store, vae=tmp_path / "vae.safetensors")
+    steps: list[int] = []
+    with pytest.raises(CheckpointError, match=r"makes latents of 8 channels, but 'small' works on 4; give"):
+        train_stage(recipe, STAGE, files, show=lambda step, _losses: steps.append(step))
+    assert steps == []
