@@ -30,7 +30,8 @@ class ScaledEncoder:
     @torch.inference_mode()
     def decode(self, latents: Tensor, /) -> Tensor:
         """Decode what encode gave: (N, 4, h, w) -> (N, 3, 8 h, 8 w) float32 in about -1..1, on the CPU."""
-        return self.vae.decode((latents / self.scale).to(self.device)).float().cpu()
+        rows = (latents / self.scale).split(1)  # one by one, as encode does, which bounds the memory
+        return torch.cat([self.vae.decode(one.to(self.device)) for one in rows]).float().cpu()
 
 
 def load_picture_encoder(path: Path) -> EncodesPictures:

@@ -1,17 +1,18 @@
 """A training batch of random content, as large as a stage's batches get: for measurements.
 
-spec -> a prepared video of noise -> the batch maker that trainers use -> Batch
+spec -> a store with a prepared video of noise -> the batch maker that trainers use -> Batch
 """
 
 from dataclasses import fields, replace
-from typing import cast
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from torch import Tensor
 
 from ..conditioners.sound import Sound
 from ..conditioners.values import REFERENCE, SOUND
-from ..data.store import PreparedVideo, PreparedVideos
+from ..data.store import Bucket, PreparedVideo, PreparedVideos, StoreIndex, write_index, write_video
 from ..hands.parameters import HandParameters
 from ..systems.spec import SystemSpec
 from ..training.batch import Batch
@@ -29,8 +30,9 @@ def largest_batch(spec: SystemSpec, stage: StageConfig) -> Batch:
     Rows without a reference attend apart from the others, which takes more than if all had one.
     """
     sampling = stage.sampling.derive(drop=(), drop_past=0.0)
-    videos = cast("PreparedVideos", [_video(spec, frames=stage.frames + spec.past_frames)])  # a store of one
-    batch = BatchMaker(videos, spec, sampling, frames=stage.frames, seed=0, losses=stage.losses)[0]
+    with TemporaryDirectory() as folder:
+        videos = _store_of_one(spec, Path(folder), frames=stage.frames + spec.past_frames)
+        batch = BatchMaker(videos, spec, sampling, frames=stage.frames, seed=0, losses=stage.losses)[0]
     if len(batch) == 1:
         return batch
     return replace(batch, missing=(frozenset({REFERENCE, SOUND}), *batch.missing[1:]))
@@ -42,6 +44,13 @@ def fake_batch(batch: Batch) -> Batch:
     inputs = {name: fakes_of(value) for name, value in found.items() if isinstance(value, dict)}
     tensors = fakes_of({name: value for name, value in found.items() if isinstance(value, Tensor)})
     return replace(batch, **inputs, **tensors)
+
+
+def _store_of_one(spec: SystemSpec, folder: Path, *, frames: int) -> PreparedVideos:
+    bucket = Bucket(height=spec.height, width=spec.width, ids=("noise",))
+    write_video(folder, "noise", _video(spec, frames=frames))
+    write_index(folder, StoreIndex(fps=spec.fps, buckets=(bucket,)))
+    return PreparedVideos(folder)
 
 
 def _video(spec: SystemSpec, *, frames: int) -> PreparedVideo:
@@ -62,4 +71,5 @@ def _video(spec: SystemSpec, *, frames: int) -> PreparedVideo:
         reference_R=np.array([0]),
         hand_crops_RHCYX=np.zeros((1, 2, 3, _HAND_PIXELS, _HAND_PIXELS), dtype=np.uint8),
         face_vectors_RD=rng.standard_normal((1, _FACE_NUMBERS)).astype(np.float32),
+        picture_db=40.0,
     )

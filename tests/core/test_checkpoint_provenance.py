@@ -17,21 +17,20 @@ from cyberhost_core.data.manifest import ManifestEntry, licences, read_manifest,
 from cyberhost_core.data.store import PreparedVideos, write_index
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
-from cyberhost_core.training.recipes import RECIPES, Recipe
+from cyberhost_core.training.recipes.recipe import Recipe
+from cyberhost_core.training.recipes.writing import resolved_text
 from cyberhost_core.training.stage import StageConfig
 
 SAID = {"data": "3 clips of noise", "licence": "CC0"}
 
 
 @pytest.fixture
-def packed(
-    small_spec: SystemSpec, make_store: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., dict]:
+def packed(small_spec: SystemSpec, make_store: Callable, tmp_path: Path) -> Callable[..., dict]:
     """Train two stages by the commands, each on a store that says something or nothing, then pack."""
     store: PreparedVideos = make_store(small_spec)
     stage = StageConfig(name="video", frames=3, steps=1, precision="no")
     recipe = Recipe(system=small_spec, image_system=small_spec, image=stage, video=stage)
-    monkeypatch.setitem(RECIPES, "small", lambda: recipe)
+    (tmp_path / "small.yaml").write_text(resolved_text(recipe), encoding="utf-8")
     save_vae(tmp_path / "vae", TinyVAE(TinyVAEConfig(latent_channels=4, encoder_widths=(8, 8))))
     torch.manual_seed(0)
     save_file(SystemModel(small_spec).state_dict(), tmp_path / "first.safetensors")
@@ -43,7 +42,16 @@ def packed(
         last = tmp_path / "first.safetensors"
         for said, out in ((first, "one"), (second, "two")):
             write_index(store.folder, store.index.derive(**said))
-            run("train", "video", store.folder, tmp_path / out, "--recipe", "small", "--from", last)
+            run(
+                "train",
+                "video",
+                store.folder,
+                tmp_path / out,
+                "--recipe",
+                tmp_path / "small.yaml",
+                "--from",
+                last,
+            )
             last = tmp_path / out / "model.safetensors"
         out, vae = tmp_path / "out.safetensors", tmp_path / "vae"
         run(
@@ -51,8 +59,6 @@ def packed(
             "pack",
             last,
             out,
-            "--recipe",
-            "small",
             "--vae",
             vae,
             "--speech",

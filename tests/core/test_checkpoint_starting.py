@@ -16,7 +16,7 @@ from cyberhost_core.systems import cyberhost, emo2
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.first_stages import basic_modules
-from cyberhost_core.training.recipes import Recipe
+from cyberhost_core.training.recipes.recipe import Recipe
 from cyberhost_core.training.runs import RunFiles, train_stage
 from cyberhost_core.training.stage import StageConfig
 

@@ -28,7 +28,8 @@ from cyberhost_core.systems.named import SYSTEMS
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.batches import SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules
-from cyberhost_core.training.recipes import RECIPES, Recipe
+from cyberhost_core.training.recipes.recipe import Recipe
+from cyberhost_core.training.recipes.writing import resolved_text
 from cyberhost_core.training.stage import StageConfig
 from cyberhost_core.units import SPEECH_RATE_HZ
 
@@ -100,17 +101,17 @@ def film(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
-    """Walk it all; systems and recipes are tables, so a narrow one takes part like any other."""
+    """Walk it all; systems are a table and recipes are files, so a narrow one takes part like any other."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("road")
     parents, clips = save_parents(folder / "parents", widths=WIDTHS), film(folder / "clips")
     spec, said = spec_of(parents), dict[str, str]()
+    (folder / "small.yaml").write_text(resolved_text(recipe(spec)), encoding="utf-8")
 
     def run(*words: object) -> None:
         given = [str(folder / word[1:]) if str(word).startswith("@") else str(word) for word in words]
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(SYSTEMS, NAME, lambda: spec)
-            patch.setitem(RECIPES, NAME, lambda: recipe(spec))
             told: list[str] = []
             patch.setattr("typer.echo", lambda text="", **_: told.append(str(text)))
             assert main(given) == OK, given
@@ -121,11 +122,11 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
     networks = ("--vae", "@start.safetensors", "--speech", "@start.safetensors")
     run("prepare", "manifest", clips, "--licence", LICENCE, "-q")
     run("prepare", "footage", "@clips/manifest.jsonl", "--out", "@store", *networks, "-q")
-    watched = ("--recipe", NAME, "--held-out", "@store", "--vae", "@start.safetensors")
+    watched = ("--recipe", "@small.yaml", "--held-out", "@store", "--vae", "@start.safetensors")
     run("train", "image", "@store", "@image", "--from", "@start.safetensors", *watched)
     run("train", "video", "@store", "@video", "--from", "@image/model.safetensors",
         "--from", "@start.safetensors", *watched)  # fmt: skip
-    run("train", "pack", "@video/model.safetensors", "@mine.safetensors", "--recipe", NAME, *networks)
+    run("train", "pack", "@video/model.safetensors", "@mine.safetensors", *networks)
     return Road(folder, said)
 
 

@@ -340,7 +340,7 @@ def test_a_network_that_predicts_noise_learns_a_clip_and_its_file_says_what_it_p
     whole, plan = clip(frames=FRAMES), predicted("epsilon")
     loop = plan.loop.derive(steps=120, learning_rate=3e-3, warmup_steps=20, decay_fraction=0.5)
     plan = plan.derive(loop=loop, sampling=TELL_ALL.derive(from_start=1.0))
-    model = gesture_trainer(plan, store(whole), out=tmp_path / "run", workers=0).run().eval()
+    model = gesture_trainer(plan, store(whole), out=tmp_path / "run").run().eval()
     save_gestures(tmp_path / "noise.safetensors", model, training={})
     model = load_gestures(tmp_path / "noise.safetensors")
     assert model.config.schedule == plan.model.schedule
@@ -393,12 +393,12 @@ def test_clips_that_show_one_hand_alone_count_for_what_they_show(store: Callable
     one = GestureClip(parameters=waving(60, valid_FH=left), audio_FD=clip().audio_FD)
     batch = maker(store(one, name="one"), sampling=TELL_ALL.derive(from_start=1.0))[0]
     assert torch.equal(batch.mask[0], torch.tensor([[1.0, 0.0]]).expand(FRAMES, 2))
-    model = gesture_trainer(recipe(), store(one, name="left"), out=tmp_path / "run", workers=0).module.model
+    model = gesture_trainer(recipe(), store(one, name="left"), out=tmp_path / "run").module.model
     np.testing.assert_allclose(model.mean_D[:67], one.parameters.vectors_FD[:, :67].mean(axis=0), atol=1e-5)
     assert model.typical_amplitude_H.isnan().tolist() == [False, True]
     none = GestureClip(parameters=waving(60, valid_FH=np.zeros((60, 2), bool)), audio_FD=clip().audio_FD)
     with pytest.raises(ConfigError, match="show a hand in no frame"):
-        gesture_trainer(recipe(), store(none, name="none"), out=tmp_path / "other", workers=0)
+        gesture_trainer(recipe(), store(none, name="none"), out=tmp_path / "other")
 
 
 def reaching(*, frames: int, seed: int = 0) -> HandParameters:
@@ -417,7 +417,7 @@ def test_arms_learned_by_heart_are_generated_beside_the_hands(store: Callable, t
     whole = GestureClip(parameters=reaching(frames=FRAMES), audio_FD=clip(frames=FRAMES).audio_FD)
     plan = recipe(form="keypoints", steps=150, learning_rate=8e-3, warmup_steps=20, decay_fraction=0.5)
     plan = plan.derive(sampling=TELL_ALL.derive(from_start=1.0))
-    model = gesture_trainer(plan, store(whole), out=tmp_path / "run", workers=0).run().eval()
+    model = gesture_trainer(plan, store(whole), out=tmp_path / "run").run().eval()
     made = generate_motion(
         model,
         audio_FD=whole.audio_FD.astype(np.float32),
@@ -436,7 +436,7 @@ def test_arms_learned_by_heart_are_generated_beside_the_hands(store: Callable, t
 
 def test_a_store_without_keypoints_cannot_teach_them(store: Callable, tmp_path: Path) -> None:
     with pytest.raises(PoseError, match=r"has hands alone.*without '--joints keypoints'"):
-        gesture_trainer(recipe(form="keypoints"), store(clip()), out=tmp_path / "run", workers=0)
+        gesture_trainer(recipe(form="keypoints"), store(clip()), out=tmp_path / "run")
     one = GestureClip(parameters=reaching(frames=60), audio_FD=clip().audio_FD)
     (found,) = store(one, name="both")
     assert found.parameters.limbs_FKC is not None and one.parameters.limbs_FKC is not None

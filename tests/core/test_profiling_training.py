@@ -19,7 +19,13 @@ from cyberhost_core.training.runs import stage_trainer
 from cyberhost_core.training.stage import StageConfig
 
 PLAIN = StageConfig(
-    name="video", frames=6, steps=2, warmup_steps=1, precision="no", sampling=SamplingConfig(clips=2)
+    name="video",
+    frames=6,
+    steps=2,
+    warmup_steps=1,
+    precision="no",
+    workers=0,
+    sampling=SamplingConfig(clips=2),
 )
 
 
@@ -57,7 +63,7 @@ def test_the_plan_is_what_a_real_step_takes(
     planned = amounts(spec, stage)
     batch = largest_batch(spec, stage)
     trainer = stage_trainer(
-        SystemModel(spec, ops=AS_ON_A_CARD), stage, make_store(spec), out=tmp_path / "run", workers=0
+        SystemModel(spec, ops=AS_ON_A_CARD), stage, make_store(spec), out=tmp_path / "run"
     )
     trainer.batches = [batch] * (stage.accumulate * stage.steps)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:

@@ -26,7 +26,7 @@ from cyberhost_core.training.batch import Batch
 from cyberhost_core.training.batches import BatchMaker, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules
 from cyberhost_core.training.loop import LoopConfig, learning_rate
-from cyberhost_core.training.recipes import Recipe
+from cyberhost_core.training.recipes.recipe import Recipe
 from cyberhost_core.training.runs import RunFiles, stage_trainer, train_stage
 from cyberhost_core.training.stage import StageConfig
 from cyberhost_core.training.trainer import Trainer

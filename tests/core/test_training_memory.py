@@ -24,7 +24,14 @@ from cyberhost_core.training.stage import StageConfig, TrainingModule, set_up
 from cyberhost_core.training.trainer import Trainer
 
 STAGE = StageConfig(
-    name="video", frames=3, steps=2, learning_rate=1e-3, warmup_steps=1, ema_decay=0.9, precision="no"
+    name="video",
+    frames=3,
+    steps=2,
+    learning_rate=1e-3,
+    warmup_steps=1,
+    ema_decay=0.9,
+    precision="no",
+    workers=0,
 )
 TWO_CLIPS = STAGE.derive(sampling=SamplingConfig(clips=2))
 
@@ -36,7 +43,7 @@ def trainer_of(small_spec: SystemSpec, make_store: Callable, tmp_path: Path) -> 
     def trainer_of(stage: StageConfig = STAGE, *, out: str = "run") -> Trainer:
         torch.manual_seed(0)
         model = SystemModel(small_spec, ops=TRAINING_OPS)
-        return stage_trainer(model, stage, store, out=tmp_path / out, workers=0)
+        return stage_trainer(model, stage, store, out=tmp_path / out)
 
     return trainer_of
 

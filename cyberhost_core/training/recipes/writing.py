@@ -21,9 +21,7 @@ def resolved_text(recipe: Recipe) -> str:
         del stage["name"]
         stage["losses"] = by_kind(stage["losses"])
         stage["sampling"]["settings"] = by_kind(stage["sampling"]["settings"])
-    return "# Every value of a recipe; 'cyberhost train' takes this file with --recipe.\n\n" + to_yaml(
-        entries
-    )
+    return _TITLE + to_yaml(entries)
 
 
 def changed_text(source: str, changes: Sequence[str]) -> str:
