@@ -2,13 +2,19 @@
 
 Config    a value of one class
 Member    a value of an open family: `kind` says which class, and a class joins by being defined
+Count, Positive, Share    numbers within bounds
 """
 
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from .errors import ConfigError
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Config(BaseModel):
@@ -58,6 +64,11 @@ class Member(Config):
             cls._members = {}
         elif not cls.model_fields["kind"].is_required():
             cls._members[cls.model_fields["kind"].default] = cls
+
+    @classmethod
+    def kinds(cls) -> Mapping[str, type[Self]]:
+        """Give the members of a family, by their words."""
+        return cast("Mapping[str, type[Self]]", cls._members)
 
     @model_validator(mode="wrap")
     @classmethod

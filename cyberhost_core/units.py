@@ -1,4 +1,4 @@
-"""Conversions between the units of this package: seconds, frames, samples, pixels, latent cells."""
+"""Conversions between the units of this package: seconds, frames, samples, pixels, latent cells, decibels."""
 
 import math
 from fractions import Fraction
@@ -21,6 +21,11 @@ def frame_count(samples: int, *, rate_hz: int, fps: float) -> int:
 def frame_to_secs(frame: int, *, fps: float) -> float:
     """Start time of a frame in seconds."""
     return frame / fps
+
+
+def decibels(squared_error: float, *, peak: float) -> float:
+    """Tell a mean squared error as the peak signal to noise ratio, at most 100 dB."""
+    return -10 * math.log10(max(squared_error / peak**2, 1e-10))
 
 
 def between_frames(

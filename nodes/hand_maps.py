@@ -46,8 +46,9 @@ class RenderHandMaps(io.ComfyNode):
                 io.Custom("POSE_KEYPOINT").Input(
                     "reference_pose",
                     optional=True,
-                    tooltip="The pose of the portrait: arms are drawn from its shoulders to the hands. "
-                    "Without it, the arms that the track itself has.",
+                    tooltip="The pose of the portrait: arms are drawn from its shoulders to the hands, "
+                    "unless arms were generated with the hands. Without it, the arms that the track itself "
+                    "has.",
                 ),
                 *(
                     io.Combo.Input(

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .helpers.types import AudioTrack
 
 STYLES = ["speaking", "singing", "dance"]
+HANDS = {"both": (True, True), "left": (True, False), "right": (False, True)}
 
 
 class HandMotion(io.ComfyNode):
@@ -53,7 +54,8 @@ class HandMotion(io.ComfyNode):
                     "style",
                     options=STYLES,
                     default=STYLES[0],
-                    tooltip="What the person does. The bundled model was trained on speaking only.",
+                    tooltip="What the person does. The bundled model was trained on speaking only; a style "
+                    "that the model never saw is named in a notice.",
                 ),
                 io.Float.Input(
                     "amplitude_left",
@@ -76,7 +78,8 @@ class HandMotion(io.ComfyNode):
                 io.ClipVisionOutput.Input(
                     "clip_vision_output",
                     optional=True,
-                    tooltip="The portrait from CLIP Vision Encode, for models that were trained with it.",
+                    tooltip="The portrait from CLIP Vision Encode, for models that were trained with it; it "
+                    "has no effect on others, such as the bundled one.",
                 ),
                 io.Int.Input(
                     "steps",
@@ -86,6 +89,15 @@ class HandMotion(io.ComfyNode):
                     optional=True,
                     **RARELY_TOUCHED,
                     tooltip="Sampling steps; 0 uses the model's own number.",
+                ),
+                # The last widget, so that saved workflows keep their values.
+                io.Combo.Input(
+                    "hands",
+                    options=[*HANDS],
+                    default="both",
+                    optional=True,
+                    tooltip="Which hands are there; the other is drawn in no frame. The bundled model was "
+                    "trained on both, so that it moves both and leaves one out.",
                 ),
             ],
             outputs=[
@@ -97,7 +109,8 @@ class HandMotion(io.ComfyNode):
                 io.Custom("POSE_KEYPOINT").Output(
                     "pose",
                     display_name="pose",
-                    tooltip="The same hands, with the portrait's arms where it is given.",
+                    tooltip="The same hands, with arms: the model's own, or else the portrait's where it is "
+                    "given.",
                 ),
             ],
         )
@@ -120,6 +133,7 @@ class HandMotion(io.ComfyNode):
         reference_pose: list[dict[str, Any]] | None = None,
         clip_vision_output: Any = None,
         steps: int = 0,
+        hands: str = "both",
     ) -> io.NodeOutput:
         from ..cyberhost_core.controls.pose_keypoint import keypoints_from_pose
         from .bridge.notice import notice
@@ -132,8 +146,9 @@ class HandMotion(io.ComfyNode):
             amplitudes=(amplitude_left, amplitude_right),
             picture=clip_vision_output,
             steps=steps or None,
+            hands=HANDS[hands],
         )
         made = gestures(audio_features, reference_pose, wanted, model=gesture_model_path(model))
-        for text in made.notices:
-            notice(cls, text)
+        if made.notices:
+            notice(cls, " ".join(made.notices))
         return io.NodeOutput(made.track, keypoints_from_pose(made.track.pose), ui=player(made.track))

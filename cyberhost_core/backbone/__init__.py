@@ -6,4 +6,5 @@ motion_module    attention over time                     audio_transformer      
 region_attention, latents_bank    RAM                    map_encoder      drawn conditions, hand crops
 embeddings, audio_projection      numbers, sound and face to vectors      vae    the small autoencoder
 conditions       what a layer may read                   ops              what layers are built from
+activation_checkpointing         less memory in training
 """

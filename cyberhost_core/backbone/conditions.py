@@ -28,6 +28,17 @@ Features = Mapping[str, Tensor]
 Memo = dict[tuple[str, str], tuple[Tensor, ...]]
 
 
+class NoMemo(Memo):
+    """A memo that keeps nothing.
+
+    For training, where each layer runs once per step and would find nothing. With activation checkpointing
+    it runs again in the backward pass and has to do all that it did before.
+    """
+
+    def __setitem__(self, key: tuple[str, str], value: tuple[Tensor, ...]) -> None:
+        del key, value
+
+
 @dataclass
 class Taps:
     """Collect what layers see on the way, for those kinds that somebody asked for.
@@ -40,9 +51,12 @@ class Taps:
     values: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
     def put(self, kind: str, path: str, value: Tensor) -> None:
-        """Keep a value under its module path, if its kind is wanted."""
+        """Keep a value under its module path, if its kind is wanted.
+
+        The first one stays: a layer whose activations are recomputed in the backward pass comes here again.
+        """
         if kind in self.wanted:
-            self.values.setdefault(kind, {})[path] = value
+            self.values.setdefault(kind, {}).setdefault(path, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +70,7 @@ class Conditions:
               stage -> (N, regions, S), how much of the sound each region hears, and region_weights one
               number per region; map_NCHW added after conv_in; time_NE added to the time embedding;
               embedding_NE is set by the U-Net; given_BGCHW: clean latents that stand before each clip and
-              count among its frames
+              count among its frames; memo, clip_memo: what layers have computed already, see `once`
     """
 
     frames: int
@@ -125,6 +139,10 @@ class Conditions:
         """Set this step's time embedding; everything else, the memos too, is shared."""
         return replace(self, embedding_NE=embedding_NE)
 
+    def without_memo(self) -> Self:
+        """Compute everything where it is read: nothing is kept for a next step."""
+        return replace(self, memo=NoMemo(), clip_memo=NoMemo())
+
     def once(self, path: str, name: str, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """Compute once per segment what no step changes but every frame has its own: the sound."""
         return _remembered(self.memo, (path, name), make)
@@ -163,9 +181,10 @@ class Conditions:
 def _remembered(
     memo: Memo, key: tuple[str, str], make: Callable[[], tuple[Tensor, ...]]
 ) -> tuple[Tensor, ...]:
-    if key not in memo:
-        memo[key] = make()
-    return memo[key]
+    if key in memo:
+        return memo[key]
+    made = memo[key] = make()
+    return made
 
 
 def join(parts: Sequence[Conditions]) -> Conditions:

@@ -34,7 +34,8 @@ class ReferenceNet(UNet):
         conditions = Conditions(
             frames=1, clips=len(latents_NCHW), image_BRD=tokens_NRD, map_NCHW=pose_NCHW, taps=taps
         )
-        self(latents_NCHW, torch.zeros(len(latents_NCHW), device=latents_NCHW.device), conditions)
+        timestep_N = torch.zeros(len(latents_NCHW), device=latents_NCHW.device)
+        self(latents_NCHW, timestep_N, conditions.without_memo())
         return taps.values["reference"]
 
 

@@ -20,10 +20,11 @@ from torch.nn import functional as nnf
 
 from ..config import Config
 from .conditions import Conditions, identity_of
-from .latents_bank import BankConfig, LatentsBank
+from .latents_bank import BankConfig, LatentsBank, Tokens
 from .ops import Ops, zero_init
 from .site import Site
 
+BANK_QUERIES, BANK_KEYS = "bank queries", "bank keys"  # what taps may collect of every bank
 PAPER_BANKS = (BankConfig(axis="spatial"), BankConfig(axis="temporal"))
 
 
@@ -68,7 +69,7 @@ class RegionAttention(nn.Module):
         # Named, not numbered: a part keeps its names in a system that lacks another.
         self.attentions = nn.ModuleDict()
         if config.banks:
-            self.attentions["latent"] = _BankAttention(config, site.channels, ops)
+            self.attentions["latent"] = _BankAttention(config, site, ops)
         if config.identity_dim:
             self.attentions["identity"] = _IdentityAttention(config, site, ops)
 
@@ -76,8 +77,9 @@ class RegionAttention(nn.Module):
         logits_N1HW = self.mask_predictor(x_NCHW)
         conditions.taps.put("mask", self.path, logits_N1HW)
         n_NSC = self.norm(x_NCHW.flatten(2).transpose(1, 2))
+        tokens = Tokens(frames=conditions.frames, high=x_NCHW.shape[2], wide=x_NCHW.shape[3])
         parts = self.attentions.values()
-        refined = sum((attend(n_NSC, conditions) for attend in parts), torch.zeros_like(n_NSC))
+        refined = sum((attend(n_NSC, tokens, conditions) for attend in parts), torch.zeros_like(n_NSC))
         refined_NCHW = refined.transpose(1, 2).unflatten(2, x_NCHW.shape[2:])
         out = x_NCHW + refined_NCHW * logits_N1HW.sigmoid()  # eq. 5
         conditions.taps.put(self.region, self.path, out)
@@ -99,8 +101,9 @@ class MaskPredictor(nn.Module):
 class _BankAttention(nn.Module):
     """F_latent of equations 2 and 3."""
 
-    def __init__(self, config: RegionAttentionConfig, channels: int, ops: Ops) -> None:
+    def __init__(self, config: RegionAttentionConfig, site: Site, ops: Ops) -> None:
         super().__init__()
+        self.path, channels = site.path(config.slot), site.channels
         self.heads, self.attention, width = config.heads, ops.attention, config.width
         self.to_q = ops.Linear(channels, width, bias=False)
         self.banks = nn.ModuleDict({bank.axis: LatentsBank(bank, width) for bank in config.banks})
@@ -108,14 +111,17 @@ class _BankAttention(nn.Module):
         self.to_v = nn.ModuleDict({axis: ops.Linear(width, width, bias=False) for axis in self.banks})
         self.to_out = zero_init(ops.Linear(width, channels))
 
-    def forward(self, n_NSC: Tensor, _conditions: Conditions) -> Tensor:
-        # The banks know no frame and no picture, so all tokens are queries of one attention.
-        q = self.to_q(n_NSC).flatten(0, 1)[None]
-        latent = torch.zeros_like(q)
+    def forward(self, n_NSC: Tensor, tokens: Tokens, conditions: Conditions) -> Tensor:
+        # Queries carry their places themselves, so those of all frames and clips ask in one attention.
+        q_NSD = self.to_q(n_NSC)
+        latent = torch.zeros_like(q_NSD).flatten(0, 1)[None]
         for axis, bank in cast("dict[str, LatentsBank]", self.banks).items():
             basis = bank().to(n_NSC)  # a host may keep its layers in another precision, or elsewhere
-            k, v = bank.rotate(self.to_k[axis](basis)), self.to_v[axis](basis)
-            latent = latent + self.attention(q, k[None], v[None], self.heads)
+            k, v = bank.turn_keys(self.to_k[axis](basis), heads=self.heads), self.to_v[axis](basis)
+            q = bank.turn_queries(q_NSD, tokens, heads=self.heads).flatten(0, 1)
+            conditions.taps.put(BANK_QUERIES, f"{self.path}.{axis}", q)
+            conditions.taps.put(BANK_KEYS, f"{self.path}.{axis}", k)
+            latent = latent + self.attention(q[None], k[None], v[None], self.heads)
         return self.to_out(latent)[0].view_as(n_NSC)
 
 
@@ -131,7 +137,7 @@ class _IdentityAttention(nn.Module):
         self.to_v = ops.Linear(config.identity_dim, config.width, bias=False)
         self.to_out = zero_init(ops.Linear(config.width, site.channels))
 
-    def forward(self, n_NSC: Tensor, conditions: Conditions) -> Tensor:
+    def forward(self, n_NSC: Tensor, _tokens: Tokens, conditions: Conditions) -> Tensor:
         tokens_BRD = conditions.identity[self.region]
         clips = len(tokens_BRD)
         q = self.to_q(n_NSC).unflatten(0, (clips, conditions.frames)).flatten(1, 2)

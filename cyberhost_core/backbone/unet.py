@@ -6,6 +6,7 @@ Source: Stable Diffusion's U-Net with diffusers' names; CyberHost section 3.1 ad
 same class, with only spatial transformers listed, is the ReferenceNet.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, cast
 
 import torch
@@ -114,6 +115,12 @@ class UNet(nn.Module):
         for block in cast("list[Block]", self.up_blocks):
             h = block.up(h, skips, conditions)
         return conditions.without_given(self.conv_out(nnf.silu(self.conv_norm_out(h)))) if self.output else h
+
+    def site_layers(self) -> Iterator[nn.Module]:
+        """Give everything that runs at sites, the resnets too."""
+        for block in cast("list[Block]", (*self.down_blocks, self.mid_block, *self.up_blocks)):
+            for slot in ("resnets", *block.order):
+                yield from getattr(block, slot).children()
 
     def _time(self, timestep_B: Tensor, conditions: Conditions, *, dtype: torch.dtype) -> Tensor:
         """Embed every frame's timestep, (N, E): the clip's, or 0 for frames that are given clean."""

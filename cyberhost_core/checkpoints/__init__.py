@@ -5,10 +5,11 @@ specs                                       a system's specification in it, olde
 sources, streaming, writing                 one tensor at a time: read, written, a whole checkpoint
 accounting                                  what became of every name
 peers, peer_files                           public models: names and peculiarities, which file is which part
-assemble, initial                           the paper's system from its parents
-autoencoders, picture_encoder               which autoencoder, and its encoder for training
+assemble, initial, starting                 systems from their parents; the first weights of a training run
+stable_diffusion, autoencoders, picture_encoder    either autoencoder: to code, to count, to prepare data
+provenance                                  what is said of data and licence
 small_files, gestures                       networks of one file each; stage 1 of EMO2
-preview                                     what latents look like
+preview, trained                            what latents look like; what trained weights say of themselves
 companions                                  autoencoder and audio encoder beside it
 unet_names, motion_names, autoencoder_names      Stable Diffusion's and AnimateDiff's names in ours
 """

@@ -86,9 +86,13 @@ class Group:
 
 @dataclass
 class Report:
-    """The account of a conversion, by part."""
+    """The account of a conversion, or of a start, by part.
+
+    files: those that the weights were sought in, in the order in which they count; told apart in the text
+    """
 
     kind: str
+    files: list[str] = field(default_factory=list)
     groups: dict[str, Group] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     out: str = ""
@@ -117,24 +121,33 @@ class Report:
     def as_text(self) -> str:
         """The account in numbers, then every reason and every surprise in words."""
         width = max((len(name) for name in self.groups), default=0)
-        columns = ("matched", "initialised", "dropped", "missing", "unexpected")
-        lines = [" ".join([f"{'part':<{width}}", *(f"{column:>11}" for column in columns)])]
+        lines = [" ".join([f"{'part':<{width}}", *(f"{column:>11}" for column in self._counts(Group()))])]
         for name, group in sorted(self.groups.items()):
-            dropped = sum(map(len, group.dropped.values()))
-            counts = (
-                len(group.matched),
-                len(group.initialised),
-                dropped,
-                len(group.missing),
-                len(group.unexpected),
-            )
+            counts = self._counts(group).values()
             lines.append(" ".join([f"{name:<{width}}", *(f"{count:>11}" for count in counts)]))
+        lines += [f"{_column(number)}: {file}" for number, file in enumerate(self.files)]
         for name, group in sorted(self.groups.items()):
             lines += [
                 f"dropped: {len(names)} of {name}: {reason} ({names[0]}{', ...' if names[1:] else ''})"
                 for reason, names in group.dropped.items()
             ]
         return "\n".join([*lines, *self.surprises, *self.notes])
+
+    def _counts(self, group: Group) -> dict[str, int]:
+        """A row of the table; where files are told apart, nothing can be missing or unexpected."""
+        made = {
+            "initialised": len(group.initialised),
+            "dropped": sum(map(len, group.dropped.values())),
+        }
+        if self.files:
+            origins = [origin.rpartition(": ")[0] for origin in group.matched.values()]
+            return {_column(n): origins.count(file) for n, file in enumerate(self.files)} | made
+        surprises = {"missing": len(group.missing), "unexpected": len(group.unexpected)}
+        return {"matched": len(group.matched)} | made | surprises
+
+
+def _column(number: int) -> str:
+    return f"from {number + 1}"
 
 
 class UnaccountedWeightsError(CheckpointError):

@@ -1,13 +1,13 @@
-"""Assemble a checkpoint of the paper's system from its parents, ready to be trained.
+"""Assemble a checkpoint of a published system from its parents, ready to be trained.
 
     Stable Diffusion 1.5's U-Net   -> denoiser and reference network alike, without the attention to text
     AnimateDiff's motion module    -> the denoiser's motion modules
     everything else                -> as the model itself starts: it adds nothing to the parents yet
 
 Source: CyberHost section 3.1 and 4.1 (both U-Nets from Stable Diffusion, the temporal modules from
-AnimateDiff).
+AnimateDiff); EMO2 section 3.4, whose backbone is the same.
 Reads:    AnimateDiff v3 has no motion module in the middle block; that one then starts as the model's own, at
-          zero
+          zero. EMO2's clips have more positions than AnimateDiff was trained with: they are sinusoids
 """
 
 import json
@@ -18,10 +18,10 @@ import torch
 from ..backbone.ops import TORCH_OPS
 from ..backbone.reference_net import ReferenceNet
 from ..backbone.unet import UNet
-from ..errors import CheckpointError
-from ..systems.cyberhost import paper
+from ..errors import CheckpointError, ConfigError
 from ..systems.model import on_meta
-from ..systems.spec import SystemSpec
+from ..systems.named import SYSTEMS
+from ..systems.spec import SD_LATENT_SCALE, SystemSpec
 from .accounting import Ledger, Report, Shapes
 from .companions import add_companions
 from .initial import InitialWeights
@@ -35,7 +35,22 @@ _LICENCE = (
     "not stated by the files; Stable Diffusion 1.5's own weights are CreativeML OpenRAIL-M, AnimateDiff's "
     "Apache-2.0"
 )
+_V2_POSITIONS = 32  # of AnimateDiff v2 and v3; v1 has 24
 _ADVICE = "give the U-Net of Stable Diffusion 1.5 and a motion module of AnimateDiff v2 or v3"
+
+
+def assembled_system(name: str) -> SystemSpec:
+    """Take a system that starts from Stable Diffusion: one that works on its latents.
+
+    Raises:   ConfigError: there is none of this name
+    """
+    known = {key: spec for key, make in SYSTEMS.items() if (spec := make()).latent_scale == SD_LATENT_SCALE}
+    if name not in known:
+        raise ConfigError(
+            f"There is no system '{name}' that starts from Stable Diffusion 1.5 and AnimateDiff; choose one "
+            f"of: {', '.join(known)}."
+        )
+    return known[name]
 
 
 def assemble(
@@ -43,7 +58,7 @@ def assemble(
     motion: Path,
     out: Path,
     *,
-    spec: SystemSpec | None = None,
+    spec: SystemSpec,
     dtype: torch.dtype = torch.float16,
     seed: int = 0,
     vae: Path | None = None,
@@ -62,25 +77,24 @@ def plan_assembly(
     unet: Path,
     motion: Path,
     *,
-    spec: SystemSpec | None = None,
+    spec: SystemSpec,
     seed: int = 0,
     vae: Path | None = None,
     audio_encoder: Path | None = None,
 ) -> Plan:
     """Account for every weight of the parents and of the system.
 
-    unet and motion are files, or folders as diffusers keeps them. No spec means the paper's system; seed is
-    that of the parts that start at random.
+    unet and motion are files, or folders as diffusers keeps them; seed is that of the parts that start at
+    random.
 
     Raises:   CheckpointError: a file is unreadable or of another kind
               UnaccountedWeightsError: a weight is missing, unexpected or of another shape
     """
-    spec = spec or paper()
-    ledger = Ledger("the assembled system")
+    ledger = Ledger(f"the assembled '{spec.name}'")
     expected = {name: tuple(value.shape) for name, value in on_meta(spec).state_dict().items()}
     unet_source = Source(weights_file(unet, "unet"))
     motion_source = Source(weights_file(motion, "motion_adapter"))
-    _require_motion(motion_source, spec)
+    _require_motion(motion_source)
     ledger.take(unet_source, unet_fates(unet_source.tensors, expected))
     ledger.take(motion_source, lambda name: motion_fate(without_wrapper(name)))
     companions = add_companions(ledger, vae=vae, audio_encoder=audio_encoder)
@@ -116,13 +130,12 @@ def _own(spec: SystemSpec, expected: Shapes, motion: Source) -> list[str]:
     ]
 
 
-def _require_motion(source: Source, spec: SystemSpec) -> None:
+def _require_motion(source: Source) -> None:
     if not any(".motion_modules." in name for name in source.tensors):
         raise CheckpointError(f"{source.path} holds no motion modules; {_ADVICE}.")
     known = positions_in([source])
-    needed = max(layer.positions for layer in spec.unet.layers if layer.kind == "motion_module")
-    if known is not None and known < needed:
+    if known is not None and known < _V2_POSITIONS:
         raise CheckpointError(
-            f"The motion modules in {source.path} know {known} positions (AnimateDiff v1), {needed} were "
-            "expected; give those of AnimateDiff v2 or v3."
+            f"The motion modules in {source.path} know {known} positions (AnimateDiff v1), {_V2_POSITIONS} "
+            "were expected; give those of AnimateDiff v2 or v3."
         )

@@ -1,29 +1,19 @@
-"""Which autoencoder a system's latents belong to: how it is built, and how it decodes.
+"""Which autoencoder a system's latents belong to: how it is built, and how it decodes, to count and time it.
 
 latents of 4 channels -> Stable Diffusion's (diffusers' AutoencoderKL)      others -> the small one
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..backbone.vae import TinyVAE, TinyVAEConfig
-from ..errors import CheckpointError, require_extra
 from ..systems.spec import SystemSpec
 from .file import StoredCheckpoint
+from .stable_diffusion import STABLE_DIFFUSION, stable_diffusion_network
 
-# Source: config.json of stabilityai/sd-vae-ft-mse
-STABLE_DIFFUSION = {
-    "block_out_channels": (128, 256, 512, 512),
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "latent_channels": 4,
-    "layers_per_block": 2,
-    "norm_num_groups": 32,
-}
 _STABLE_DIFFUSION_CHANNELS = 4
 
 
@@ -53,36 +43,13 @@ def stored_autoencoder(stored: StoredCheckpoint) -> Autoencoder:
     return usual_autoencoder(stored.spec)
 
 
-def build_stable_diffusion(
-    state: Mapping[str, Tensor], config: Mapping[str, Any], *, path: Path
-) -> nn.Module:
-    """Build Stable Diffusion's autoencoder with its weights, in float32.
-
-    Raises:   CheckpointError: they do not fit the configuration; path is named
-    """
-    network = _stable_diffusion(config).build()
-    try:
-        network.load_state_dict({name: value.float() for name, value in state.items()})
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"The autoencoder in {path} does not fit its configuration; convert it again."
-        ) from error
-    return network
-
-
 def _small(config: TinyVAEConfig) -> Autoencoder:
     return Autoencoder("the small autoencoder", lambda: TinyVAE(config), lambda vae, x: vae.decode(x))
 
 
 def _stable_diffusion(config: Mapping[str, Any]) -> Autoencoder:
-    def build() -> nn.Module:
-        try:
-            from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-        except ImportError as error:
-            raise require_extra(
-                "diffusers", extra="standalone", purpose="Stable Diffusion's autoencoder"
-            ) from error
-        known = {name: value for name, value in config.items() if not name.startswith("_")}
-        return AutoencoderKL(**known)
-
-    return Autoencoder("Stable Diffusion's autoencoder", build, lambda vae, x: vae.decode(x).sample)
+    return Autoencoder(
+        "Stable Diffusion's autoencoder",
+        lambda: stable_diffusion_network(config),
+        lambda vae, x: vae.decode(x).sample,
+    )

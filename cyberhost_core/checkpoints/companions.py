@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import CheckpointError, require_extra
 from ..perception.whisper_file import config_of_openai, rename_openai
@@ -49,6 +50,19 @@ def add_companions(ledger: Ledger, *, vae: Path | None, audio_encoder: Path | No
             shapes |= needed
             metadata[name] = json.dumps(config, sort_keys=True)
     return Companions(shapes, metadata)
+
+
+def read_autoencoder(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read Stable Diffusion's autoencoder from a download: weights under today's names, and configuration.
+
+    Raises:   CheckpointError: unreadable, or of another kind
+              UnaccountedWeightsError: a weight is missing, unexpected or of another shape
+    """
+    ledger = Ledger("the autoencoder")
+    companions = add_companions(ledger, vae=path, audio_encoder=None)
+    ledger.settle(companions.shapes, advice="give sd-vae-ft-mse, as folder or file")
+    state = {name.removeprefix("vae."): ledger.origins[name].read() for name in companions.shapes}
+    return state, json.loads(companions.metadata["vae"])
 
 
 def _add_autoencoder(ledger: Ledger, path: Path) -> tuple[dict[str, Any], Shapes]:

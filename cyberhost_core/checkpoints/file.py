@@ -13,11 +13,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..backbone.ops import TORCH_OPS, Ops
@@ -29,10 +28,17 @@ from .building import build_filled, fill
 from .packing import pack, unpack
 from .sharing import with_shared, without_shared
 from .specs import read_spec
+from .stable_diffusion import StableDiffusionVAE, build_stable_diffusion
+from .streaming import Entry, write_safetensors
 
 FORMAT = "cyberhost-2"
 READ_FORMATS = (FORMAT, "cyberhost-1")  # the older one's specification is translated, see specs
 _DIFFUSERS = '"_class_name"'  # a field of every configuration that diffusers writes
+
+
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+Precision = Literal["8bit", "fp16", "bf16", "fp32"]  # how the system's weights are stored
+_COMPANIONS = ("vae.", "audio_encoder.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,7 @@ class Checkpoint:
     """
 
     model: SystemModel
-    vae: TinyVAE | None
+    vae: TinyVAE | StableDiffusionVAE | None
     audio_encoder: tuple[dict[str, Tensor], dict[str, Any]] | None
     licence: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -55,38 +61,97 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    path: Path, checkpoint: Checkpoint, *, eight_bit: bool = False, beside: Path | None = None
+    path: Path, checkpoint: Checkpoint, *, precision: Precision = "fp32", beside: Path | None = None
 ) -> None:
-    """Write a checkpoint; eight_bit packs all weights but the autoencoder's and the audio encoder's.
+    """Write a checkpoint; see `write_parts`.
+
+    Raises:   CheckpointError: see there
+    """
+    whole = Parts(
+        spec=checkpoint.spec,
+        system=checkpoint.model.state_dict(),
+        vae=checkpoint.vae,
+        audio_encoder=checkpoint.audio_encoder,
+        licence=checkpoint.licence,
+        training=checkpoint.training,
+    )
+    write_parts(path, whole, precision=precision, beside=beside)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Hold what a checkpoint is written from; system: state dict of the trainable parts, not yet a model."""
+
+    spec: SystemSpec
+    system: Mapping[str, Tensor]
+    vae: TinyVAE | StableDiffusionVAE | None
+    audio_encoder: tuple[dict[str, Tensor], dict[str, Any]] | None
+    licence: str
+    training: Mapping[str, Any]
+
+
+def write_parts(path: Path, parts: Parts, *, precision: Precision, beside: Path | None = None) -> None:
+    """Write a checkpoint, one tensor after the other.
+
+    Autoencoder and audio encoder are stored in float16 unless all is in float32, see `companion_dtype`.
 
     beside: a checkpoint in the same folder; parts that it stores in the same bits are left out here
-    Raises:   CheckpointError: beside cannot be read, or lies in another folder
+    Raises:   CheckpointError: beside cannot be read, or lies in another folder; path cannot be written, or a
+              number is too large for the precision
     """
-    tensors = checkpoint.model.state_dict()
-    stored = pack(tensors) if eight_bit else dict(tensors)
     metadata = {
         "format": FORMAT,
-        "system": checkpoint.spec.to_json(),
-        "licence": checkpoint.licence,
-        "training": json.dumps(dict(checkpoint.training)),
+        "system": parts.spec.to_json(),
+        "licence": parts.licence,
+        "training": json.dumps(dict(parts.training)),
     }
-    if checkpoint.vae is not None:
-        stored |= {f"vae.{key}": value.half() for key, value in checkpoint.vae.state_dict().items()}
-        metadata["vae"] = checkpoint.vae.config.to_json()
-    if checkpoint.audio_encoder is not None:
-        state, config = checkpoint.audio_encoder
-        stored |= {f"audio_encoder.{key}": value.half() for key, value in state.items()}
+    companions: dict[str, Tensor] = {}
+    if parts.vae is not None:
+        state, metadata["vae"] = _stored_autoencoder(parts.vae)
+        companions |= {f"vae.{key}": value for key, value in state.items()}
+    if parts.audio_encoder is not None:
+        state, config = parts.audio_encoder
+        companions |= {f"audio_encoder.{key}": value for key, value in state.items()}
         metadata["audio_encoder"] = json.dumps(config)
+    system = pack(parts.system) if precision == "8bit" else parts.system
+    dtype = None if precision == "8bit" else DTYPES[precision]
+    entries = {key: _entry(value, dtype) for key, value in system.items()}
+    entries |= {key: _entry(value, companion_dtype(dtype)) for key, value in companions.items()}
     if beside is not None:
-        if beside.resolve().parent != path.resolve().parent:
-            raise CheckpointError(
-                f"{path.name} cannot share parts with {beside}, which lies in another folder than "
-                f"{path.parent}; write it beside that file."
-            )
-        metadata, stored = without_shared((metadata, stored), _read(beside), name=beside.name)
-    half_written = path.with_suffix(".partial")
-    save_file({key: value.contiguous() for key, value in stored.items()}, half_written, metadata)
-    half_written.replace(path)
+        metadata, entries = _without_shared(path, metadata, entries, beside=beside)
+    write_safetensors(path, entries, metadata, on_bytes=lambda _done, _total: None)
+
+
+def companion_dtype(dtype: torch.dtype | None) -> torch.dtype:
+    """Give the type that autoencoder and audio encoder are stored in, beside a system in some type.
+
+    That is float16 where the system is in bfloat16, whose two to three digits are few for pictures.
+    """
+    return torch.float32 if dtype == torch.float32 else torch.float16
+
+
+def _entry(value: Tensor, dtype: torch.dtype | None) -> Entry:
+    stored = dtype if dtype and value.is_floating_point() else value.dtype
+    return Entry(tuple(value.shape), stored, lambda: value)
+
+
+def _stored_autoencoder(vae: TinyVAE | StableDiffusionVAE) -> tuple[Mapping[str, Tensor], str]:
+    if isinstance(vae, TinyVAE):
+        return vae.state_dict(), vae.config.to_json()
+    return vae.network.state_dict(), json.dumps(vae.config, sort_keys=True)
+
+
+def _without_shared(
+    path: Path, metadata: dict[str, str], entries: dict[str, Entry], *, beside: Path
+) -> tuple[dict[str, str], dict[str, Entry]]:
+    if beside.resolve().parent != path.resolve().parent:
+        raise CheckpointError(
+            f"{path.name} cannot share parts with {beside}, which lies in another folder than "
+            f"{path.parent}; write it beside that file."
+        )
+    stored = {key: entry.make().to(entry.dtype) for key, entry in entries.items()}
+    metadata, kept = without_shared((metadata, stored), _read(beside), name=beside.name)
+    return metadata, {key: entries[key] for key in kept}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +213,21 @@ def load_checkpoint(path: Path, *, ops: Ops = TORCH_OPS, dtype: torch.dtype = to
     stored = open_checkpoint(path)
     return Checkpoint(
         model=system_model(stored, ops=ops, dtype=dtype),
-        vae=stored.vae,
+        vae=stored_vae(stored),
         audio_encoder=stored.audio_encoder,
         licence=stored.licence,
         training=stored.training,
     )
+
+
+def stored_vae(stored: StoredCheckpoint) -> TinyVAE | StableDiffusionVAE | None:
+    """Build the autoencoder that a file holds, of either kind, frozen; None where it holds none.
+
+    Raises:   CheckpointError: it does not fit its configuration
+    """
+    if stored.autoencoder is not None:
+        return build_stable_diffusion(*stored.autoencoder, path=stored.path)
+    return stored.vae
 
 
 def system_model(
@@ -203,7 +278,7 @@ def _check_format(metadata: Mapping[str, str], path: Path) -> None:
 
 
 def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    parts: dict[str, dict[str, Tensor]] = {"": {}, "vae.": {}, "audio_encoder.": {}}
+    parts: dict[str, dict[str, Tensor]] = {"": {}, **{prefix: {} for prefix in _COMPANIONS}}
     for key, value in tensors.items():
         prefix = next((name for name in parts if name and key.startswith(name)), "")
         parts[prefix][key.removeprefix(prefix)] = value

@@ -4,7 +4,8 @@ Before, parts were fields of the specification, null where a system had none:
 
     {"movement_encoder": {...}, "clarity": null, "audio": {...}, "reference_scale": 2.5, ...}
 
-and are now entries of its list of conditioners. Such files stay as they are and are translated when read.
+and are now entries of its list of conditioners. Banks of region latents did not say what their positions
+turn, because there was one way. Such files stay as they are and are translated when read.
 """
 
 import json
@@ -23,6 +24,7 @@ for package in (conditioners, guidance):
         import_module(f"{package.__name__}.{module.name}")
 
 _KEPT = ("name", "unet", "schedule", "noise_limit", "latent_scale", "any_size", "height", "width", "fps")
+_FIRST_BANKS = {"rows": 1, "places": "keys", "basis": "orthonormal"}
 Json = Mapping[str, Any]
 
 
@@ -35,16 +37,28 @@ def read_spec(text: str) -> SystemSpec:
         told = json.loads(text)
     except ValueError:
         return SystemSpec.parse(text)  # which says what is wrong
-    if not isinstance(told, dict) or "conditioners" in told:
+    if not isinstance(told, dict):
         return SystemSpec.parse(text)
     try:
-        translated = _translated(told)
+        translated = _with_banks(told if "conditioners" in told else _translated(told))
     except KeyError as error:
         raise ConfigError(
             f"The configuration of SystemSpec is not usable: {error} is missing; use a file written by this "
             "version of cyberhost, or convert it again."
         ) from error
     return SystemSpec.parse(json.dumps(translated))
+
+
+def _with_banks(told: Json) -> Json:
+    """Say of banks that do not say it themselves what all banks were."""
+
+    def completed(layer: Json) -> Json:
+        if layer.get("kind") != "region_attention":
+            return layer
+        return {**layer, "banks": [{**_FIRST_BANKS, **bank} for bank in layer["banks"]]}
+
+    unet = told["unet"]
+    return {**told, "unet": {**unet, "layers": [completed(layer) for layer in unet["layers"]]}}
 
 
 def _translated(old: Json) -> dict[str, Any]:

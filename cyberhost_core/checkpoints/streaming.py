@@ -117,7 +117,7 @@ def _write(file: BinaryIO, name: str, entry: Entry) -> None:
     stored = tensor.detach().to(entry.dtype).contiguous()
     if not _is_finite(stored):
         advice = (
-            f"above what {entry.dtype} can store; convert with --dtype bf16"
+            f"above what {entry.dtype} can store; choose bf16"
             if _is_finite(tensor)
             else "that are not finite; the file it comes from is damaged: download it again"
         )

@@ -12,10 +12,9 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..systems.spec import SystemSpec
 from .accounting import Ledger, Report
-from .file import FORMAT
+from .file import FORMAT, companion_dtype
 from .streaming import Entry, OnBytes, write_safetensors
 
-DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 _COMPANIONS = ("vae.", "audio_encoder.")
 
 
@@ -54,17 +53,15 @@ def write_checkpoint(
 ) -> Report:
     """Stream a plan's weights out.
 
-    Autoencoder and audio encoder are stored in float16 where the system is in bfloat16, whose two to three
-    digits are few for pictures. Integers stay as they are.
+    Autoencoder and audio encoder are stored as `companion_dtype` says. Integers stay as they are.
 
     Raises:   CheckpointError: out is no .safetensors file, is one of the sources, or cannot be written
     """
     _require_new_file(out, plan.ledger)
-    companion = torch.float32 if dtype == torch.float32 else torch.float16
     weights: dict[str, Weight] = {**plan.initial, **plan.ledger.origins}
     entries = {}
     for name, weight in weights.items():
-        stored = companion if name.startswith(_COMPANIONS) else dtype
+        stored = companion_dtype(dtype) if name.startswith(_COMPANIONS) else dtype
         entries[name] = Entry(
             weight.shape, stored if weight.dtype.is_floating_point else weight.dtype, weight.read
         )

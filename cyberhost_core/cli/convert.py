@@ -1,7 +1,7 @@
 """`cyberhost convert`: other people's weights into one checkpoint of ours.
 
 echomimic-v2, hallo, animate-anyone    the files of a public model
-assemble                               the paper's system, from Stable Diffusion 1.5 and AnimateDiff
+assemble                               a full-size system, from Stable Diffusion 1.5 and AnimateDiff
 check                                  recorded cases of the public models (convert_check.py)
 mano                                   a user's own MANO hand (convert_mano.py)
 """
@@ -148,6 +148,9 @@ def assemble(
         Path, typer.Option(help="AnimateDiff v2 or v3: an original .ckpt, or a diffusers MotionAdapter.")
     ],
     out: Out,
+    system: Annotated[
+        str, typer.Option(help="What to assemble: cyberhost, cyberhost-head or emo2.")
+    ] = "cyberhost",
     seed: Annotated[int, typer.Option(min=0, help="Of the parts that start at random.")] = 0,
     dtype: DType = Precision.fp16,
     vae: Vae = None,
@@ -155,22 +158,25 @@ def assemble(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Assemble the paper's full-size system, to be trained: it starts out as its parents are.
+    """Assemble a full-size system, to be trained: it starts out as its parents are.
 
     \b
-    Example:
+    Examples:
       cyberhost convert assemble --unet v1-5-pruned-emaonly.safetensors --motion mm_sd_v15_v2.ckpt \\
           start.safetensors
+      cyberhost convert assemble --system emo2 --unet v1-5-pruned-emaonly.safetensors \\
+          --motion mm_sd_v15_v2.ckpt emo2-start.safetensors
     """
 
     def run(on_bytes: OnBytes) -> "Report":
         from ..checkpoints import assemble as assembling
-        from ..checkpoints.writing import DTYPES
+        from ..checkpoints.file import DTYPES
 
         return assembling.assemble(
             unet,
             motion,
             out,
+            spec=assembling.assembled_system(system),
             dtype=DTYPES[dtype.value],
             seed=seed,
             vae=vae,
@@ -191,8 +197,8 @@ def _peer(
     **companions: Path | None,
 ) -> Run:
     def run(on_bytes: OnBytes) -> "Report":
+        from ..checkpoints.file import DTYPES
         from ..checkpoints.peers import PUBLISHED, convert_peer
-        from ..checkpoints.writing import DTYPES
 
         return convert_peer(
             kind,

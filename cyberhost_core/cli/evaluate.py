@@ -4,6 +4,7 @@ puppets    held-out puppets and voices, every measure, targets
 gestures   hands from held-out voices, the measures of EMO2's table 1 (evaluate_gestures.py)
 speed      where the seconds go
 segment    one segment of any system at full size, on any device
+banks      how sharply the regions attend to their latents banks
 """
 
 from dataclasses import replace
@@ -28,7 +29,7 @@ from .systems import (
 
 evaluate = typer.Typer(
     name="evaluate",
-    help="Measure how good a model is (puppets, gestures), or how fast (speed, segment).",
+    help="Measure how good a model is (puppets, gestures, banks), or how fast (speed, segment).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -164,4 +165,20 @@ def segment(
             checkpoint_path=checkpoint,
             on_progress=on_progress,
         )
+    typer.echo(report.to_json() if as_json else report.to_text())
+
+
+@evaluate.command()
+def banks(checkpoint: CheckpointOption = None, as_json: JsonOption = False) -> None:
+    """Print the entropy of every layer's attention to its latents banks, on a bundled portrait and voice.
+
+    \b
+    Examples:
+      cyberhost evaluate banks
+      cyberhost evaluate banks --checkpoint my.safetensors --json
+    """
+    path = checkpoint or bundled.require(bundled.CHECKPOINT)
+    from ..exams.bank_attention import examine_banks  # here and not above: torch takes seconds
+
+    report = examine_banks(path)
     typer.echo(report.to_json() if as_json else report.to_text())

@@ -42,8 +42,10 @@ EXTRAS = {
         "accelerate": "accelerate",
         "onnx": "onnx",
         "onnxscript": "onnxscript",
+        "pyyaml": "yaml",
         "tensorboard": "tensorboard",
     },
+    "train-8bit": {"bitsandbytes": "bitsandbytes"},
 }
 
 

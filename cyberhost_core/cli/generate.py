@@ -15,6 +15,13 @@ from .systems import Precision
 LARGEST_SCALE = 16
 
 
+class OneHand(StrEnum):
+    """The only hand that is made."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
 class WhenShort(StrEnum):
     """What to do where a hand track or a video ends before the voice."""
 
@@ -153,7 +160,15 @@ def generate(
     style: Annotated[
         str | None,
         typer.Option(
-            help="EMO2: of hands made from the voice: speaking, singing, dance. [default: speaking]"
+            help="EMO2: of hands made from the voice: speaking, singing, dance; the bundled weights know "
+            "speaking alone. [default: speaking]"
+        ),
+    ] = None,
+    one_hand: Annotated[
+        OneHand | None,
+        typer.Option(
+            help="EMO2: make this hand alone from the voice; the bundled weights always move both, and the "
+            "other is left out. [default: both]"
         ),
     ] = None,
     region_weights: Annotated[
@@ -181,7 +196,9 @@ def generate(
     ] = None,
     vae: Annotated[
         Path | None,
-        typer.Option(help="Weights file whose autoencoder is used. [default: the one in --checkpoint]"),
+        typer.Option(
+            help="Autoencoder: in a checkpoint, or sd-vae-ft-mse. [default: the one in --checkpoint]"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
@@ -194,7 +211,8 @@ def generate(
     \b
     What drives each system, beside IMAGE:
       CyberHost      voice [--movement] [--hand-clarity], with --hands, or following --video
-      EMO2           voice, hands made from it [--gestures --amplitude --style], or --hands or --video
+      EMO2           voice, hands made from it [--gestures --amplitude --style --one-hand], or
+                     --hands or --video
       EchoMimicV2    voice, and --hands or --video
       Hallo          voice [--region-weights]
       AnimateAnyone  --video, and --clip-vision
@@ -227,6 +245,7 @@ def generate(
             gestures=gestures,
             amplitude=amplitude,
             style=style,
+            one_hand=None if one_hand is None else one_hand.value,
         ),
         hand_clarity=hand_clarity,
         region_weights=region_weights,

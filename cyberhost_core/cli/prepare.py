@@ -72,7 +72,8 @@ def store(
     Example:
       cyberhost prepare store work/clips work/store --vae work/vae.safetensors --speech work/speech
     """
-    from ..checkpoints.parts import load_speech, load_vae
+    from ..checkpoints.parts import load_speech
+    from ..checkpoints.picture_encoder import load_picture_encoder
     from ..data.encode import Encoder
     from ..perception.face_identity import FaceIdentity
     from ..perception.pose import PoseDetector
@@ -80,7 +81,7 @@ def store(
     from ..pipeline.generate import Progress
     from ..puppets.clips import prepare_store
 
-    encoder = Encoder(load_vae(vae), FaceIdentity(face or bundled.require(bundled.FACE_IDENTITY)))
+    encoder = Encoder(load_picture_encoder(vae), FaceIdentity(face or bundled.require(bundled.FACE_IDENTITY)))
     with progress_bars(quiet=quiet) as show:
         prepare_store(
             clips_folder,

@@ -35,14 +35,24 @@ def manifest(
     ] = None,
     style: Annotated[str, typer.Option(help="What people do: speaking, singing or dance.")] = "speaking",
     held_out_every: Annotated[
-        int, typer.Option(min=0, help="Keep each video of this number from training; 0: none.")
+        int,
+        typer.Option(
+            min=0,
+            help="Keep each person of this number from training, or each recording where the manifest names "
+            "nobody; 0: none.",
+        ),
     ] = 0,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Terms that the clips are under, in your words; weights trained on them say so."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Find keypoints and hands in every video of a folder, and list the clips.
 
     Writes NAME.pose.safetensors and NAME.hands.safetensors beside each video; those already there are kept.
-    Videos that cannot be used are left out and named on stderr.
+    Videos that cannot be used are left out and named on stderr. Write identities into the manifest and give
+    the command again: they are kept, and all clips of a person lie on one side.
 
     \b
     Example:
@@ -63,6 +73,7 @@ def manifest(
             detector=PoseDetector(pose_detector or bundled.require(bundled.POSE_DETECTOR)),
             style=style,
             held_out_every=held_out_every,
+            licence=licence,
             say=lambda done, total: show(Progress("look", done, total)),
             leave_out=leave_out,
         )
@@ -80,11 +91,20 @@ def footage(
     split: Annotated[Split, typer.Option(help="Which clips of the manifest.")] = Split.TRAIN,
     height: Annotated[int, typer.Option(min=8, help="Of the pictures, px.")] = 128,
     width: Annotated[int, typer.Option(min=8, help="Of the pictures, px.")] = 96,
+    buckets: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Let clips keep about their own proportions: in sizes of that area, sides multiples of this "
+            "many px (64 for Stable Diffusion's U-Net); 0: one size.",
+        ),
+    ] = 0,
     fps: Annotated[float, typer.Option(help="Frames per second that all clips have.")] = 25.0,
     vae: Annotated[
         Path | None,
         typer.Option(
-            help="Autoencoder made by 'train vae', or a checkpoint that holds one. [default: the bundled one]"
+            help="Autoencoder made by 'train vae', a checkpoint that holds one, or sd-vae-ft-mse. "
+            "[default: the bundled one]"
         ),
     ] = None,
     speech: Annotated[
@@ -103,6 +123,7 @@ def footage(
     Examples:
       cyberhost prepare footage clips/manifest.jsonl --out work/store --gestures work/gestures
       cyberhost prepare footage clips/manifest.jsonl --out work/held-out --split held_out
+      cyberhost prepare footage clips/manifest.jsonl --out work/store --height 640 --width 384 --buckets 64
     """
     from ..checkpoints.parts import load_speech
     from ..checkpoints.picture_encoder import load_picture_encoder
@@ -115,7 +136,8 @@ def footage(
 
     if out is None and gestures is None:
         raise ConfigError("No store was named; give --out, --gestures, or both.")
-    clips, to = of_split(read_manifest(manifest_path), split.value), FootageFormat(height, width, fps)
+    to = FootageFormat(height, width, fps, unit=buckets)
+    clips = of_split(read_manifest(manifest_path), split.value)
     videos = None
     if out is not None:
         network = FaceIdentity(face or bundled.require(bundled.FACE_IDENTITY))

@@ -73,7 +73,7 @@ def animate(
     # here and not above: torch takes seconds, and --help should not
     import torch
 
-    from ..checkpoints.writing import DTYPES
+    from ..checkpoints.file import DTYPES
     from ..pipeline.devices import usable_device, usual_dtype
     from ..pipeline.generate import generate
 

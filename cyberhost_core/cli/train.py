@@ -5,11 +5,13 @@ vae                   the autoencoder, or its decoder alone
 image, video          the two stages of section 4.1
 pose-discriminator    the network behind the pose loss (train_discriminator.py)
 gestures              EMO2's stage 1, hands from sound (train_gestures.py)
+recipe                what image and video go by (train_recipe.py)
 pack                  join the parts into one checkpoint
 """
 
 import json
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +20,7 @@ import typer
 from .running import shown_losses
 from .train_discriminator import pose_discriminator
 from .train_gestures import gestures
+from .train_recipe import Changes, RecipeSource, read_recipe, recipe
 
 if TYPE_CHECKING:
     from ..training.loop import LoopConfig
@@ -28,6 +31,7 @@ train = typer.Typer(
 )
 train.command()(pose_discriminator)
 train.command()(gestures)
+train.command()(recipe)
 
 Steps = Annotated[int | None, typer.Option(min=1, help="How many steps. [default: the recipe's]")]
 Until = Annotated[
@@ -35,16 +39,35 @@ Until = Annotated[
     typer.Option(min=1, help="Stop after this step of the schedule; give the command again to go on."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same run.")]
-RecipeName = Annotated[str, typer.Option(help="Recipe: tiny, or cyberhost at the paper's size.")]
-Initial = Annotated[
-    Path | None, typer.Option(help="model.safetensors of an earlier stage or run, or a checkpoint.")
+Start = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Weights to start from: model.safetensors of an earlier stage or run, or a checkpoint. May be "
+        "given again: the first file that has a weight of this name and shape gives it.",
+    ),
 ]
 HeldOut = Annotated[Path | None, typer.Option(help="Store of held-out videos, for validation.")]
 VaeFile = Annotated[
-    Path | None, typer.Option("--vae", help="Autoencoder, for sampled pictures in validation.")
+    Path | None,
+    typer.Option(
+        "--vae",
+        help="Autoencoder, for sampled pictures in validation: made by 'train vae', in a checkpoint, or "
+        "sd-vae-ft-mse.",
+    ),
 ]
 
 SPEECH_VOICES, STILL_PUPPETS = 700, 1366
+
+
+class StoredPrecision(StrEnum):
+    """How the weights of a checkpoint are stored."""
+
+    EIGHT_BIT = "8bit"
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
 
 
 @train.command()
@@ -134,33 +157,36 @@ def vae(
 def image(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
-    init: Initial = None,
-    recipe: RecipeName = "tiny",
+    start: Start = None,
+    recipe: RecipeSource = "tiny",
+    changes: Changes = None,
     held_out: HeldOut = None,
     vae_file: VaeFile = None,
     steps: Steps = None,
     until: Until = None,
     seed: Seed = 0,
 ) -> None:
-    """Stage 1: learn to draw a person from a reference picture (pairs of frames)."""
-    files = _files(store, out, init=init, held_out=held_out, vae=vae_file)
-    _stage("image", files, recipe=recipe, steps=steps, until=until, seed=seed)
+    """Stage 1: learn to draw a person from a reference picture (pairs of frames).
+
+    \b
+    Example, from Stable Diffusion (made by 'convert assemble'):
+      cyberhost train image work/store work/image --recipe cyberhost --from start.safetensors
+    """
+    files = _files(store, out, start=start, held_out=held_out, vae=vae_file)
+    _stage("image", files, recipe=recipe, changes=changes, steps=steps, until=until, seed=seed)
 
 
 @train.command()
 def video(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare store'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
-    init: Initial = None,
-    adopt: Annotated[
-        Path | None,
-        typer.Option(help="Weights of a related system: those that fit by name and shape are taken."),
-    ] = None,
+    start: Start = None,
     discriminator: Annotated[
         Path | None,
         typer.Option(help="Made by 'train pose-discriminator', where the recipe asks for one."),
     ] = None,
-    recipe: RecipeName = "tiny",
+    recipe: RecipeSource = "tiny",
+    changes: Changes = None,
     held_out: HeldOut = None,
     vae_file: VaeFile = None,
     steps: Steps = None,
@@ -170,84 +196,128 @@ def video(
     """Stage 2: learn to move with the sound (clips of 12 frames, 4 motion frames).
 
     \b
-    Example, on two cores:
-      cyberhost train video work/store work/video --init work/image/model.safetensors
+    Examples: stage 1 and, for the motion modules, AnimateDiff; on two cores; from a related system:
+      cyberhost train video work/store work/video --recipe cyberhost --from work/image/model.safetensors \\
+          --from start.safetensors
       accelerate launch --cpu --num_processes 2 -m cyberhost_core.cli train video work/store work/video
-      cyberhost train video work/store work/emo2 --recipe emo2-tiny --adopt work/tiny.safetensors \
-        --discriminator work/pose-discriminator.safetensors
+      cyberhost train video work/store work/emo2 --recipe emo2-tiny --from work/tiny.safetensors \\
+          --discriminator work/pose-discriminator.safetensors
     """
     files = replace(
-        _files(store, out, init=init, held_out=held_out, vae=vae_file),
-        adopt=adopt,
-        discriminator=discriminator,
+        _files(store, out, start=start, held_out=held_out, vae=vae_file), discriminator=discriminator
     )
-    _stage("video", files, recipe=recipe, steps=steps, until=until, seed=seed)
+    _stage("video", files, recipe=recipe, changes=changes, steps=steps, until=until, seed=seed)
 
 
 @train.command()
 def pack(
     weights: Annotated[Path, typer.Argument(help="model.safetensors of stage 2.")],
     out: Path,
-    vae_file: Annotated[Path, typer.Option("--vae", help="Autoencoder, or a checkpoint that holds one.")],
+    vae_file: Annotated[
+        Path,
+        typer.Option(
+            "--vae",
+            help="Autoencoder: made by 'train vae', in a checkpoint, or sd-vae-ft-mse.",
+        ),
+    ],
     speech_folder: Annotated[
         Path, typer.Option("--speech", help="Speech encoder: a wav2vec2 folder, or a checkpoint.")
     ],
+    precision: Annotated[
+        StoredPrecision,
+        typer.Option(
+            help="How weights are stored; 8bit, with a scale per output channel, is for small files."
+        ),
+    ] = StoredPrecision.FP16,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            help="Terms that you give the weights under. [default: what was said of data and first weights]"
+        ),
+    ] = None,
     picture_floor_db: Annotated[
-        float,
-        typer.Option(help="Refuse pictures that the autoencoder gives back with less than this many dB."),
-    ] = 0.0,
-    recipe: RecipeName = "tiny",
+        float | None,
+        typer.Option(
+            help="Refuse pictures that the autoencoder gives back with less than this many dB; 0: none. "
+            "[default: calibrated on the training data]"
+        ),
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="Recipe, or its file, of weights that earlier versions trained; later ones say theirs."
+        ),
+    ] = "tiny",
     beside: Annotated[
         Path | None,
         typer.Option(help="A checkpoint in the same folder: parts that it has as well are left to it."),
     ] = None,
 ) -> None:
-    """Join the parts into one checkpoint, weights in eight bits."""
-    from ..checkpoints.parts import pack_checkpoint
+    """Join the parts into one checkpoint, which says what was said of data and licences.
 
+    \b
+    Examples:
+      cyberhost train pack work/video/model.safetensors mine.safetensors \\
+          --vae start.safetensors --speech start.safetensors
+      cyberhost train pack work/video/model.safetensors tiny.safetensors --precision 8bit \\
+          --vae work/vae.safetensors --speech work/speech --licence Apache-2.0
+    """
+    from ..checkpoints.parts import pack_checkpoint
+    from ..checkpoints.provenance import NOT_STATED, of_weights
+    from ..checkpoints.trained import how_calibrated
+
+    for sentence in how_calibrated(weights):
+        typer.echo(f"cyberhost: {sentence}", err=True)
+    floor = {} if picture_floor_db is None else {"picture_floor_db": picture_floor_db}
+    said = of_weights(weights)
     pack_checkpoint(
         out,
-        spec=_recipe(recipe).system,
+        spec=read_recipe(recipe).system,
         weights=weights,
         vae=vae_file,
         speech=speech_folder,
-        licence="Apache-2.0",
-        training={"picture_floor_db": picture_floor_db, "data": "synthetic puppets"},
+        precision=precision.value,
+        licence=licence or "; ".join(said.licences),
+        training={**floor, "data": "; ".join(said.data) or NOT_STATED, "licences": said.licences},
         beside=beside,
     )
     typer.echo(str(out))
 
 
 def _files(
-    store: Path, out: Path, *, init: Path | None, held_out: Path | None, vae: Path | None
+    store: Path, out: Path, *, start: list[Path] | None, held_out: Path | None, vae: Path | None
 ) -> "RunFiles":
-    from ..checkpoints.parts import load_vae
     from ..training.runs import RunFiles
 
-    return RunFiles(store=store, out=out, init=init, held_out=held_out, vae=load_vae(vae) if vae else None)
+    return RunFiles(store=store, out=out, start=tuple(start or ()), held_out=held_out, vae=vae)
 
 
 def _stage(
-    name: str, files: "RunFiles", *, recipe: str, steps: int | None, until: int | None, seed: int
+    name: str,
+    files: "RunFiles",
+    *,
+    recipe: str,
+    changes: list[str] | None,
+    steps: int | None,
+    until: int | None,
+    seed: int,
 ) -> None:
     from ..training.runs import train_stage
 
-    plan = _recipe(recipe)
-    stage = plan.image if name == "image" else plan.video
     if steps:
-        stage = stage.derive(steps=steps)
-
-    weights = train_stage(plan, stage, files, seed=seed, until=until, show=shown_losses(stage.steps))
+        changes = [*(changes or ()), f"{name}.steps={steps}"]
+    plan = read_recipe(recipe, changes, start=next(iter(files.start), None))
+    stage = plan.image if name == "image" else plan.video
+    weights = train_stage(
+        plan,
+        stage,
+        files,
+        seed=seed,
+        until=until,
+        show=shown_losses(stage.steps),
+        tell=lambda report: typer.echo(report.as_text(), err=True),
+    )
     typer.echo(json.dumps({"weights": str(weights)}))
-
-
-def _recipe(name: str):
-    from ..errors import ConfigError
-    from ..training.recipes import RECIPES
-
-    if name not in RECIPES:
-        raise ConfigError(f"There is no recipe '{name}'; choose one of: {', '.join(RECIPES)}.")
-    return RECIPES[name]()
 
 
 def _stills(cache: Path):

@@ -2,28 +2,49 @@
 
 import json
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .running import shown_losses
+from .train_recipe import Changes
 
 
 class GestureJoints(StrEnum):
     """What is generated."""
 
     HANDS = "hands"
+    KEYPOINTS = "keypoints"
     ARMS = "arms"
+
+
+class GesturePrediction(StrEnum):
+    """What the network predicts."""
+
+    SAMPLE = "sample"
+    EPSILON = "epsilon"
 
 
 def gestures(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare gestures'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
-    recipe: Annotated[str, typer.Option(help="Recipe: tiny, or emo2 at the paper's size.")] = "tiny",
+    recipe: Annotated[
+        str, typer.Option(help="tiny, emo2 at the paper's size, or a YAML file that extends one of them.")
+    ] = "tiny",
+    changes: Changes = None,
     joints: Annotated[
-        GestureJoints, typer.Option(help="What is generated: hands alone, or arms that hold them.")
+        GestureJoints,
+        typer.Option(
+            help="What is generated: hands alone; hands and keypoints of arms and legs, which are then drawn "
+            "as they are; or arms that hold the hands, to compare with."
+        ),
     ] = GestureJoints.HANDS,
+    prediction: Annotated[
+        GesturePrediction,
+        typer.Option(help="What is predicted: the clean motion (sample), or the noise, as in the paper."),
+    ] = GesturePrediction.SAMPLE,
     pack_to: Annotated[
         Path | None, typer.Option("--pack", help="Also write the model there, with weights in eight bits.")
     ] = None,
@@ -39,13 +60,16 @@ def gestures(
     \b
     Examples:
       cyberhost train gestures work/gestures work/gestures-run
-      cyberhost train gestures work/gestures work/arms-run --joints arms
+      cyberhost train gestures work/gestures work/paper-run --recipe emo2 --joints keypoints \\
+        --prediction epsilon
     """
     from ..checkpoints.gestures import pack_gestures
     from ..data.gesture_store import GestureClips
+    from ..training.gestures.recipe_files import read_gesture_recipe
     from ..training.gestures.run import gesture_recipe, train_gestures
 
-    plan = gesture_recipe(recipe, GestureClips(store), form=joints.value)
+    named = partial(gesture_recipe, clips=GestureClips(store), form=joints.value, prediction=prediction.value)
+    plan = read_gesture_recipe(recipe, changes or (), named=named)
     if steps:
         plan = plan.derive(loop=plan.loop.derive(steps=steps))
     weights = train_gestures(plan, store, out, seed=seed, until=until, show=shown_losses(plan.loop.steps))

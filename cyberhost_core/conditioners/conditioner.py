@@ -8,7 +8,7 @@ prepared video        --portrait_of, drive_of--> the same inputs, for training
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from ..backbone.conditions import Conditions
 from ..backbone.ops import Ops
 from ..backbone.unet import UNetConfig
 from ..config import Member
+from ..data.calibration import Calibration
 from ..data.clip import Clip
 from ..errors import ConfigError
 from .asks import Ask
@@ -133,6 +134,11 @@ class Conditioner(Member):
         if self.asks_of_track():
             raise self._cannot_be_trained()
         return {}
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        """Ask at inference for what the training data show; what is built stays the same."""
+        del calibration
+        return self
 
     def shapes(self, size: InputSize) -> InputShapes:
         """Say what its inputs look like, for whoever measures without knowing what they show."""

@@ -6,16 +6,19 @@ Source:   CyberHost section 3.3 (movement map), 4.4 and appendix E (skeletons, h
           and keypoint maps); EchoMimicV2, Hallo, AnimateAnyone (PoseGuider)
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+from pydantic import field_validator
 from torch import Tensor, nn
 
 from ..backbone.conditions import Conditions
 from ..backbone.map_encoder import MapEncoder, MapEncoderConfig
+from ..config import Share
 from ..controls.movement_map import GROWTH_RANGE, draw_movement_map, movement_box
 from ..controls.skeleton_map import draw_hands_on, draw_skeleton
+from ..data.calibration import Calibration
 from ..data.clip import Clip
 from ..errors import ConfigError, ImageError
 from ..hands.drawing.keypoint_maps import MEDIAN_FRAMES, median_filtered
@@ -53,16 +56,23 @@ class MapTraining(TrainingSettings):
     """
 
     kind: Literal["drawn_maps"] = "drawn_maps"
-    movement_mix: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    movement_mix: tuple[Share, Share, Share] = (1.0, 0.0, 0.0)
     median_frames: int = MEDIAN_FRAMES
-    drop_keypoints: float = 0.0
+    drop_keypoints: Share = 0.0
+
+    @field_validator("movement_mix")
+    @classmethod
+    def _is_of_something(cls, mix: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not sum(mix):
+            raise ValueError("all three shares are 0, and at least one should be more")
+        return mix
 
 
 class DrawnMaps(Conditioner):
     """drawing: what is on the maps; box: width and height of the movement box, as parts of the picture.
 
-    Section 3.3: at inference the box is "of fixed size". always: a guidance pass without the reference still
-    sees the map.
+    Section 3.3: at inference the box is "of fixed size", here that of the middle training video. always: a
+    guidance pass without the reference still sees the map.
     """
 
     kind: Literal["drawn_maps"] = "drawn_maps"
@@ -120,6 +130,10 @@ class DrawnMaps(Conditioner):
             f"The system is driven by {self.drawing.replace('_', ' ')} maps, but training draws movement "
             "maps and hand maps only; train a system of one of these kinds."
         )
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        box = calibration.movement_box
+        return self if box is None or self.drawing != "movement" else self.derive(box=box)
 
     def shapes(self, size: InputSize) -> InputShapes:
         return InputShapes(drive={"maps": (size.frames, self.encoder.channels_in, size.height, size.width)})

@@ -3,7 +3,7 @@
 Source:   CyberHost section 3.3, appendix D
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..backbone.conditions import Conditions
 from ..backbone.embeddings import ClarityEmbedding
+from ..data.calibration import Calibration
 from ..data.clip import Clip
 from .asks import CLARITY, Ask
 from .conditioner import Conditioner, Given, InputShapes, InputSize, Place, Reader, Settings, TrackSize
@@ -20,7 +21,10 @@ Scores = tuple[float, float, float, float]
 
 
 class HandClarity(Conditioner):
-    """unit: in grey levels; low, high: the range that inference may ask for, calibrated on training data."""
+    """unit: in grey levels; low, high: the range that inference may ask for, calibrated on training data.
+
+    unit scales what the network reads, so that it never follows the data.
+    """
 
     kind: Literal["hand_clarity"] = "hand_clarity"
     unit: float = 50.0
@@ -42,6 +46,12 @@ class HandClarity(Conditioner):
 
     def drive_of(self, clip: Clip, rng: np.random.Generator, settings: Settings) -> Inputs:
         return {"clarity": torch.from_numpy(clip.video.clarity_F4[clip.span])}
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        if calibration.clarity_low is None or calibration.clarity_high is None:
+            return self
+        low, high = calibration.clarity_low, calibration.clarity_high
+        return self.derive(low=(low[0], low[0], low[1], low[1]), high=(high[0], high[0], high[1], high[1]))
 
     def shapes(self, size: InputSize) -> InputShapes:
         return InputShapes(drive={"clarity": (size.frames, 4)})

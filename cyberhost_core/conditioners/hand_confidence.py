@@ -3,7 +3,7 @@
 Source:   EMO2 section 3.4
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 
 from ..backbone.conditions import Conditions
 from ..backbone.embeddings import ConfidenceEmbedding
+from ..data.calibration import Calibration
 from ..data.clip import Clip
 from ..errors import ConfigError
 from .asks import CONFIDENCE, Ask
@@ -43,6 +44,10 @@ class HandConfidence(Conditioner):
 
     def drive_of(self, clip: Clip, rng: np.random.Generator, settings: Settings) -> Inputs:
         return {"confidence": torch.from_numpy(clip.video.hand_confidence_FH[clip.span])}
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        high = calibration.hand_confidence
+        return self if high is None else self.derive(high=(high, high))
 
     def shapes(self, size: InputSize) -> InputShapes:
         return InputShapes(drive={"confidence": (size.frames, 2)})

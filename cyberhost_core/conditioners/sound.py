@@ -77,6 +77,18 @@ class Sound(Conditioner):
         return windows(heard.features_FD, size=self.window)
 
     def drive_of(self, clip: Clip, rng: np.random.Generator, settings: Settings) -> Inputs:
+        """Cut a clip's windows out of its video's features.
+
+        Raises:   ConfigError: prepared videos are never heard so; AudioError: by a network of another size
+        """
+        if self.hearing != "wav2vec2":
+            raise self._cannot_be_trained()
+        width = clip.video.audio_FD.shape[1]
+        if width != self.feature_dim:
+            raise AudioError(
+                f"The prepared videos hold {width} numbers of sound per frame, but the system hears "
+                f"{self.feature_dim}; prepare them with the speech encoder that it is made for."
+            )
         features_FD = torch.from_numpy(clip.video.audio_FD.astype(np.float32))
         return {"audio": windows(features_FD, size=self.window)[clip.span]}
 

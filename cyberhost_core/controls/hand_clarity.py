@@ -3,7 +3,8 @@
     frame, hand keypoints -> hand box -> 128 x 128 grey -> Laplacian -> standard deviation = absolute score
     absolute score / its 90th percentile over the clip                                     = relative score
 
-Motion blur lowers the score. The model reads it in training; at inference high values ask for clear hands.
+Motion blur lowers the score. The model reads it in training; at inference high values ask for clear hands. A
+long video is measured piece by piece (absolute_clarities), then scored as a whole (clarity_scores).
 """
 
 import numpy as np
@@ -39,12 +40,23 @@ def hand_clarity(
               figure 13. "resized to a fixed resolution 128x128": the box itself, not a square around it.
               The percentile is interpolated between frames, and taken over the frames that show the hand
     """
-    left_F = absolute_clarity(images_FYXC, pose.left_hand_FKC)
-    right_F = absolute_clarity(images_FYXC, pose.right_hand_FKC)
-    absolute_left, relative_left = _against_pivot(left_F, neutral_absolute)
-    absolute_right, relative_right = _against_pivot(right_F, neutral_absolute)
-    scores_F4 = np.stack([absolute_left, absolute_right, relative_left, relative_right], axis=1)
+    return clarity_scores(absolute_clarities(images_FYXC, pose), neutral_absolute=neutral_absolute)
+
+
+def clarity_scores(absolute_FH: np.ndarray, *, neutral_absolute: float = NEUTRAL_ABSOLUTE) -> torch.Tensor:
+    """Compare each hand's absolute scores with their pivot over the clip; see hand_clarity.
+
+    Shapes:   absolute_FH (F, 2) left, right, NaN where unseen; result (F, 4) float32
+    """
+    left, right = (_against_pivot(absolute_F, neutral_absolute) for absolute_F in absolute_FH.T)
+    scores_F4 = np.stack([left[0], right[0], left[1], right[1]], axis=1)
     return torch.from_numpy(scores_F4.astype(np.float32))
+
+
+def absolute_clarities(images_FYXC: np.ndarray, pose: Pose) -> np.ndarray:
+    """Measure both hands, frame by frame: (F, 2) left, right; see absolute_clarity."""
+    hands = (pose.left_hand_FKC, pose.right_hand_FKC)
+    return np.stack([absolute_clarity(images_FYXC, hand_FKC) for hand_FKC in hands], axis=1)
 
 
 def absolute_clarity(images_FYXC: np.ndarray, hand_FKC: np.ndarray) -> np.ndarray:

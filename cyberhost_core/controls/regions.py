@@ -63,6 +63,12 @@ def enclosing_box(points_KC: np.ndarray, *, margin_frac: float = 0.0) -> np.ndar
     return None if np.isnan(box).any() else box
 
 
+def hands_seen(pose: Pose) -> np.ndarray:
+    """Tell which frames show the left and the right hand: (F, 2) bool."""
+    hands = (pose.left_hand_FKC, pose.right_hand_FKC)
+    return np.stack([~np.isnan(enclosing_boxes(hand)).any(axis=1) for hand in hands], axis=1)
+
+
 def hand_masks(pose: Pose, *, height: int, width: int, margin_frac: float = 0.0) -> torch.Tensor:
     """Mark the boxes of both hands at latent resolution.
 

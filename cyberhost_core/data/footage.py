@@ -1,20 +1,24 @@
 """Real clips, as a manifest lists them, into what both trainers read.
 
-manifest line -> video, sound, keypoints, hand parameters, checked against each other -> Footage
-    --crop and resize, Encoder--> PreparedVideo (video training)
+manifest line -> video, sound, keypoints, hand parameters, checked against each other
+    --hand clarity measured, crop and resize--> Footage
+    --Encoder-------------------> PreparedVideo (video training)
     --speech features-----------> GestureClip   (training of hands from sound)
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
 from ..controls.audio_windows import interpolate_to_fps
+from ..controls.hand_clarity import absolute_clarities, clarity_scores
 from ..controls.pose_file import load_pose_track
+from ..controls.regions import hands_seen
 from ..errors import ConfigError, MediaError, PoseError
+from ..hands.limbs import limbs_of
 from ..hands.parameters import HandParameters
 from ..hands.track import load_hand_track
 from ..media.audio import read_sound
@@ -24,13 +28,13 @@ from ..perception.face_identity import face_seen
 from ..perception.protocols import DescribesSpeech
 from ..types import Pose
 from ..units import LATENT_STRIDE_PX, SPEECH_RATE_HZ
+from .buckets import Size, bucket_sizes, nearest_size
 from .encode import Encoder
 from .framing import Framing
 from .gesture_store import GestureClip, GestureIndex, write_gesture_clip, write_gesture_index
-from .manifest import ManifestClip
-from .store import StoreIndex, write_index, write_video
+from .manifest import ManifestClip, licences
+from .store import Bucket, StoreIndex, write_index, write_video
 
-REFERENCES = 3
 SAME_FPS = 0.01  # 25 and 25.001 are one rate, 24 and 23.976 are two
 SOUND_MISSING_SECS = 0.25  # encoders cut or pad the end of a sound; more than that is another sound
 Say = Callable[[int, int], None]  # (done, total)
@@ -38,15 +42,18 @@ Say = Callable[[int, int], None]  # (done, total)
 
 @dataclass(frozen=True)
 class FootageFormat:
-    """The size and rate that all clips of a store have.
+    """The rate that all clips of a store have, and their size, or the area of their sizes.
 
-    Units:    px, multiples of 8; fps frames per second
-    Raises:   ConfigError: a side that is no multiple of 8, or a rate that is not positive
+    Units:    px, multiples of 8; fps frames per second; unit px: clips keep about their own proportions, in
+              sizes of that area with sides that are multiples of it (see bucket_sizes); 0: all have one size
+    Raises:   ConfigError: a side that is no multiple of 8, a rate that is not positive, or a unit of which
+              the sides are no multiples
     """
 
     height: int
     width: int
     fps: float
+    unit: int = 0
 
     def __post_init__(self) -> None:
         for side, size in (("height", self.height), ("width", self.width)):
@@ -59,19 +66,28 @@ class FootageFormat:
             raise ConfigError(
                 f"A rate of {self.fps} was asked for, but frames per second above 0 were expected."
             )
+        self.sizes  # noqa: B018 - refuses a unit that does not fit
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """All sizes that a clip may get."""
+        base = Size(self.height, self.width)
+        return bucket_sizes(base, unit=self.unit) if self.unit else (base,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Footage:
     """Hold one clip, brought to the format.
 
-    Shapes:   frames_FYXC (F, height, width, 3) uint8 RGB; pose and hands of the same frames; wave_T mono
+    Shapes:   frames_FYXC (F, height, width, 3) uint8 RGB; pose and hands of the same frames; clarity_F4
+              (F, 4) of the hands as they were filmed; wave_T mono
     Units:    pose in px of these frames; wave_T at 16 kHz
     """
 
     frames_FYXC: np.ndarray
     pose: Pose
     hands: HandParameters
+    clarity_F4: Tensor
     wave_T: np.ndarray
     style: str
 
@@ -96,8 +112,10 @@ def prepare_footage(
 
     Raises:   ManifestError: a clip's file cannot be used; line and field are in the message
     """
+    names: dict[Size, list[str]] = {size: [] for size in to.sizes}
     for done, clip in enumerate(clips, start=1):
         footage = read_footage(clip, to)
+        names[Size(footage.pose.height, footage.pose.width)].append(clip.name)
         with clip.reading("audio"):
             steps_TD = speech.extract(footage.wave_T)
         audio_FD = interpolate_to_fps(steps_TD, frames=len(footage.hands), fps=to.fps)
@@ -106,16 +124,25 @@ def prepare_footage(
             _write_video(clip, footage, audio_FD, folder=folder, encoder=encoder)
         if stores.gestures:
             made = GestureClip(
-                parameters=footage.hands,
+                parameters=replace(footage.hands, limbs_FKC=limbs_of(footage.pose)),
                 audio_FD=audio_FD.numpy().astype(np.float16),
                 style=footage.style,
             )
             write_gesture_clip(stores.gestures, clip.name, made)
         say(done, len(clips))
-    ids = tuple(clip.name for clip in clips)
     if stores.videos:
-        write_index(stores.videos[0], StoreIndex(height=to.height, width=to.width, fps=to.fps, ids=ids))
+        buckets = [
+            Bucket(height=size.height, width=size.width, ids=tuple(ids)) for size, ids in names.items() if ids
+        ]
+        index = StoreIndex(
+            fps=to.fps,
+            buckets=tuple(buckets),
+            data=f"{len(clips)} clips of footage, listed in {clips[0].manifest.name}",
+            licence=licences(clips),
+        )
+        write_index(stores.videos[0], index)
     if stores.gestures:
+        ids = tuple(clip.name for clip in clips)
         write_gesture_index(stores.gestures, GestureIndex(fps=to.fps, audio_dim=speech.size, ids=ids))
 
 
@@ -127,10 +154,12 @@ def read_footage(clip: ManifestClip, to: FootageFormat) -> Footage:
     """
     with clip.reading("video"):
         _require_rate(video_facts(clip.path("video")).fps, to.fps, what="video")
-        framing, frames_FYXC = _framed(clip.path("video"), to)
     with clip.reading("keypoints"):
         found = load_pose_track(clip.path("keypoints"))
         _require_rate(found.fps, to.fps, what="keypoints")
+    with clip.reading("video"):
+        framing, frames_FYXC, absolute_FH = _looked_at(clip.path("video"), found.pose, to)
+    with clip.reading("keypoints"):
         _require_same(found.pose, frames_FYXC, framing)
     with clip.reading("hands"):
         track = load_hand_track(clip.path("hands"))
@@ -140,10 +169,13 @@ def read_footage(clip: ManifestClip, to: FootageFormat) -> Footage:
     with clip.reading("audio"):
         wave_T = read_sound(clip.path("audio")).speech_T()
         _require_sound(wave_T, secs=len(frames_FYXC) / to.fps)
+    pose = framing.pose(found.pose)
+    absolute_FH[~hands_seen(pose)] = np.nan  # what was cut off is not there
     return Footage(
         frames_FYXC=frames_FYXC,
-        pose=framing.pose(found.pose),
+        pose=pose,
         hands=framing.hands(hands),
+        clarity_F4=clarity_scores(absolute_FH),
         wave_T=wave_T,
         style=clip.entry.style,
     )
@@ -165,21 +197,31 @@ def _write_video(
         hands=footage.hands,
         detected=footage.pose,
         audio_FD=audio_FD,
-        references=REFERENCES,
+        clarity_F4=footage.clarity_F4,
     )
     write_video(folder, clip.name, video)
 
 
-def _framed(path: Path, to: FootageFormat) -> tuple[Framing, np.ndarray]:
-    """Read a video in pieces, so that its full size is never held at once."""
-    framing, pieces = None, []
+def _looked_at(path: Path, pose: Pose, to: FootageFormat) -> tuple[Framing, np.ndarray, np.ndarray]:
+    """Bring a video to the size nearest to its own, and measure how clear its hands were filmed.
+
+    It is read in pieces, so that its full size is never held at once. Algorithm 1 measures clarity on the
+    original frames: the Laplacian of a crop that was made small before tells of the resizing, too.
+
+    Shapes:   result: framing; frames_FYXC; absolute clarity (F, 2)
+    """
+    framing, pieces, clear, done = None, [], [], 0
     for piece_FYXC in iter_frames(path):
-        rows, columns = piece_FYXC.shape[1:3]
-        framing = framing or Framing(rows, columns, height=to.height, width=to.width)
+        own = Size(*piece_FYXC.shape[1:3])
+        if framing is None:
+            size = nearest_size(to.sizes, own)
+            framing = Framing(own.height, own.width, height=size.height, width=size.width)
         pieces.append(framing.pictures(piece_FYXC))
+        clear.append(absolute_clarities(piece_FYXC, pose[done : done + len(piece_FYXC)]))
+        done += len(piece_FYXC)
     if framing is None:
         raise MediaError(f"{path} holds no frame that can be decoded; export it again as mp4.")
-    return framing, np.concatenate(pieces)
+    return framing, np.concatenate(pieces), np.concatenate(clear)
 
 
 def _require_rate(fps: float, wanted: float, *, what: str) -> None:

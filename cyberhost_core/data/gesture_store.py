@@ -23,6 +23,7 @@ from ..hands.parameters import HandParameters
 from .store import StoreError
 
 _ARRAYS = ("vectors_FD", "valid_FH", "sizes_frac_FH", "offset_FD", "audio_FD")
+_LIMBS = "limbs_FKC"  # of clips whose keypoints of arms and legs are known
 
 
 class GestureIndex(Config):
@@ -71,6 +72,8 @@ def write_gesture_clip(folder: Path, name: str, clip: GestureClip) -> None:
         "offset_FD": hands.offset_FD,
         "audio_FD": clip.audio_FD.astype(np.float16),
     }
+    if hands.limbs_FKC is not None:
+        arrays[_LIMBS] = hands.limbs_FKC
     metadata = {"fps": str(hands.fps), "source": hands.source, "style": clip.style}
     half_written = path.with_suffix(".partial")
     save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, half_written, metadata)
@@ -112,21 +115,13 @@ class GestureClips:
     def __iter__(self) -> Iterator[GestureClip]:
         return (self[number] for number in range(len(self)))
 
+    def styles(self) -> set[str]:
+        """Tell the styles of all clips, from their headers alone."""
+        return {self._read(number, arrays=())[0]["style"] for number in range(len(self))}
+
     def __getitem__(self, number: int) -> GestureClip:
         path = _path(self.folder, self.index.ids[number])
-        try:
-            with safe_open(path, framework="np") as file:
-                metadata = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in _ARRAYS}
-        except (OSError, SafetensorError) as error:
-            raise StoreError(
-                f"The gesture clip {path} cannot be read ({error}); prepare the data again."
-            ) from error
-        if not {"fps", "style"} <= metadata.keys():
-            raise StoreError(
-                f"The gesture clip {path} does not say its frame rate and style, as every clip should; "
-                "prepare the data again."
-            )
+        metadata, arrays = self._read(number, arrays=(*_ARRAYS, _LIMBS))
         audio_FD = arrays.pop("audio_FD")
         if audio_FD.ndim != 2 or audio_FD.shape[1] != self.index.audio_dim:
             raise StoreError(
@@ -137,6 +132,25 @@ class GestureClips:
             **arrays, fps=float(metadata["fps"]), source=metadata.get("source", str(path))
         )
         return GestureClip(parameters=parameters, audio_FD=audio_FD, style=metadata["style"])
+
+    def _read(self, number: int, *, arrays: tuple[str, ...]) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+        """Read a clip's metadata, and these of its arrays; limbs are left out where it has none."""
+        path = _path(self.folder, self.index.ids[number])
+        try:
+            with safe_open(path, framework="np") as file:
+                metadata = file.metadata() or {}
+                held = {*_ARRAYS, *file.keys()}
+                found = {name: file.get_tensor(name) for name in arrays if name in held}
+        except (OSError, SafetensorError) as error:
+            raise StoreError(
+                f"The gesture clip {path} cannot be read ({error}); prepare the data again."
+            ) from error
+        if not {"fps", "style"} <= metadata.keys():
+            raise StoreError(
+                f"The gesture clip {path} does not say its frame rate and style, as every clip should; "
+                "prepare the data again."
+            )
+        return metadata, found
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -3,8 +3,11 @@
 folder/a.mp4 -> keypoints    -> folder/a.pose.safetensors  --+
              -> hands fitted -> folder/a.hands.safetensors --+--> one line
 folder/a.wav, if the video has no sound of its own ----------+
+
+Clips of one person, or of one recording, lie on one side of the split.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,10 +22,18 @@ from ..media.video import iter_frames
 from ..perception.pose import require_person
 from ..perception.protocols import FindsPose
 from ..types import Pose
-from .manifest import ManifestEntry, ManifestError, relative_to, write_manifest
+from .manifest import (
+    ManifestEntry,
+    ManifestError,
+    holding_out,
+    identities_in,
+    relative_to,
+    write_manifest,
+)
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".ogg")
+_SCENE = re.compile(r"-Scene-\d+$")  # how PySceneDetect names the clips that it cuts a recording into
 Say = Callable[[int, int], None]  # (done, total)
 LeaveOut = Callable[[Path, CyberHostError], None]
 
@@ -34,16 +45,18 @@ def make_manifest(
     detector: FindsPose,
     style: str = "speaking",
     held_out_every: int = 0,
+    licence: str | None = None,
     say: Say,
     leave_out: LeaveOut,
 ) -> list[ManifestEntry]:
     """Look at every video of a folder and write what was found beside it, then the manifest.
 
     Files that lie there already are kept, so that a killed run goes on, and hands of a better tracker stay. A
-    video that cannot be used is left out, and leave_out is told why. held_out_every: each video of that
-    number is kept from training, 0 none.
+    video that cannot be used is left out, and leave_out is told why. Identities that somebody wrote into the
+    manifest `out` are kept, too. held_out_every: each person, or recording, of that number is kept from
+    training, 0 none. licence: the terms that all of them are under, None: not known.
 
-    Raises:   ManifestError: the folder holds no video, or none that can be used
+    Raises:   ManifestError: the folder holds no video, or none that can be used, or `out` is no manifest
     """
     videos = sorted(path for path in folder.glob("*") if path.suffix.lower() in VIDEOS)
     if not videos:
@@ -51,21 +64,23 @@ def make_manifest(
             f"The folder {folder} holds no video ({', '.join(VIDEOS)}), but at least 1 was expected; "
             "put clips of one person each there."
         )
+    identities = identities_in(out)
     entries: list[ManifestEntry] = []
     for done, path in enumerate(videos, start=1):
-        held_out = held_out_every > 0 and (len(entries) + 1) % held_out_every == 0
         try:
             entry = _looked_at(path, out, detector=detector)
         except CyberHostError as error:
             leave_out(path, error)
         else:
-            entries.append(entry.derive(style=style, split="held_out" if held_out else "train"))
+            named = entry.derive(style=style, licence=licence)
+            entries.append(named.derive(identity=identities.get(entry.video)))
         say(done, len(videos))
     if not entries:
         raise ManifestError(
             f"None of the {len(videos)} videos in {folder} can be used, but at least 1 was expected; the "
             "lines above say why."
         )
+    entries = holding_out(entries, every=held_out_every)
     write_manifest(out, entries)
     return entries
 
@@ -87,7 +102,14 @@ def _looked_at(path: Path, manifest: Path, *, detector: FindsPose) -> ManifestEn
         audio=None if sound is None else relative_to(manifest, sound),
         hands=relative_to(manifest, hands_path),
         keypoints=relative_to(manifest, pose_path),
+        source=_recording(path),
     )
+
+
+def _recording(path: Path) -> str | None:
+    """Name the recording that a clip was cut from, where its own name tells."""
+    name = _SCENE.sub("", path.stem)
+    return None if name == path.stem else name
 
 
 def _detected(path: Path, detector: FindsPose) -> Pose:

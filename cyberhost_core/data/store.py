@@ -1,59 +1,98 @@
 """The prepared-video store: what a trainer reads, whoever prepared it.
 
     folder/
-      index.json            canvas size, latent shape, audio width, fps, ids in order
+      index.json            fps, and per picture size the ids in order
       videos/<id>.safetensors
 
-Pixels are not kept: latents, keypoints, scores, speech features and a few reference crops are (CyberHost
+Pixels are not kept: latents, keypoints, scores, speech features and some reference crops are (CyberHost
 appendix B.1 also trains from latents and deletes the pictures). Axes: F frames, R candidate reference frames.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from safetensors import SafetensorError
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from ..config import Config
 from ..errors import CyberHostError, PoseError
 from ..hands.parameters import HandParameters
 from ..types import Pose
+from .buckets import Size
+
+FORMAT = "cyberhost-store-3"
 
 
 class StoreError(CyberHostError):
     """A prepared-video store is missing, damaged or of another kind."""
 
 
-class StoreIndex(Config):
-    """What all videos of a store have in common."""
+class Bucket(Config):
+    """The videos of one size.
 
-    format: Literal["cyberhost-store-2"] = "cyberhost-store-2"
+    Units:    height, width: of the pictures, px
+    """
+
     height: int
     width: int
+    ids: tuple[str, ...] = Field(min_length=1)
+
+    @property
+    def size(self) -> Size:
+        return Size(self.height, self.width)
+
+
+class StoreIndex(Config):
+    """What all videos of a store have in common, and which of them have one size.
+
+    data, licence: what is said of the clips and of the terms that they are under; empty where nothing is
+    """
+
+    format: Literal["cyberhost-store-3"] = FORMAT
     fps: float
-    ids: tuple[str, ...]
+    buckets: tuple[Bucket, ...] = Field(min_length=1)
+    data: str = ""
+    licence: str = ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The videos in their order, bucket by bucket."""
+        return tuple(name for bucket in self.buckets for name in bucket.ids)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedVideo:
+class VideoScores:
+    """What was measured of one video: little beside its latents.
+
+    Shapes:   pose of F frames; hand_confidence_FH (F, 2) float32, see hands.confidence; clarity_F4 float32,
+              see controls.hand_clarity
+    Units:    picture_db: how well the autoencoder gives a picture of it back, dB
+    """
+
+    pose: Pose
+    hand_confidence_FH: np.ndarray
+    clarity_F4: np.ndarray
+    picture_db: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedVideo(VideoScores):
     """One video.
 
-    Shapes:   latents_FCHW float16; pose and hands of F frames; hand_confidence_FH (F, 2) float32, see
-              hands.confidence; audio_FD float16 speech features at fps; clarity_F4 float32;
-              reference_R frame numbers that may serve as reference; hand_crops_RHCYX (R, 2, 3, 128, 128)
-              uint8; face_vectors_RD (R, 512) float32
+    Shapes:   latents_FCHW float16; hands of F frames; audio_FD float16 speech features at fps; reference_R
+              frame numbers that may serve as reference; hand_crops_RHCYX (R, 2, 3, 128, 128) uint8;
+              face_vectors_RD (R, 512) float32
     """
 
     latents_FCHW: np.ndarray
-    pose: Pose
     hands: HandParameters
-    hand_confidence_FH: np.ndarray
     audio_FD: np.ndarray
-    clarity_F4: np.ndarray
     reference_R: np.ndarray
     hand_crops_RHCYX: np.ndarray
     face_vectors_RD: np.ndarray
@@ -62,24 +101,19 @@ class PreparedVideo:
         return len(self.latents_FCHW)
 
 
-_ARRAYS = (
-    "latents_FCHW",
-    "hand_confidence_FH",
-    "audio_FD",
-    "clarity_F4",
-    "reference_R",
-    "hand_crops_RHCYX",
-    "face_vectors_RD",
-)
+_SCORES = ("hand_confidence_FH", "clarity_F4")
+_ARRAYS = (*_SCORES, "latents_FCHW", "audio_FD", "reference_R", "hand_crops_RHCYX", "face_vectors_RD")
+_PACKED = ("pose_FKC", "picture_db")  # stored in another form
 _HANDS = ("vectors_FD", "valid_FH", "sizes_frac_FH", "offset_FD")
 
 
 def write_video(folder: Path, name: str, video: PreparedVideo) -> None:
     """Write one video; the index is written once, at the end, by `write_index`."""
-    path = folder / "videos" / f"{name}.safetensors"
+    path = _path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {key: np.ascontiguousarray(getattr(video, key)) for key in _ARRAYS}
     arrays["pose_FKC"] = video.pose.packed_FKC().astype(np.float32)
+    arrays["picture_db"] = np.array([video.picture_db])
     arrays |= {f"hands.{key}": np.ascontiguousarray(getattr(video.hands, key)) for key in _HANDS}
     save_file(arrays, path)
 
@@ -92,42 +126,67 @@ def write_index(folder: Path, index: StoreIndex) -> None:
 class PreparedVideos:
     """Read a store.
 
-    Raises:   StoreError: the folder has no index, or a video is missing or damaged
+    Raises:   StoreError: the folder has no index, or one of another format, or a video is missing or damaged
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / "index.json"
-        if not path.is_file():
-            raise StoreError(
-                f"The folder {folder} holds no prepared videos (no index.json); "
-                "make them with 'cyberhost prepare'."
-            )
         self.folder = folder
-        self.index = StoreIndex.parse(path.read_text(encoding="utf-8"))
+        self.index = _read_index(folder)
+        self._ids = self.index.ids
+        ends = accumulate((len(bucket.ids) for bucket in self.index.buckets), initial=0)
+        self._ranges = [range(start, end) for start, end in pairwise(ends)]
 
     def __len__(self) -> int:
-        return len(self.index.ids)
+        return len(self._ids)
 
     def __iter__(self) -> Iterator[PreparedVideo]:
         return (self[number] for number in range(len(self)))
 
     def __getitem__(self, number: int) -> PreparedVideo:
-        path = self.folder / "videos" / f"{self.index.ids[number]}.safetensors"
+        path = _path(self.folder, self._ids[number])
         try:
             arrays = load_file(path)
         except (OSError, SafetensorError) as error:
-            raise StoreError(
-                f"The prepared video {path} cannot be read ({error}); prepare the data again."
-            ) from error
+            raise _damaged(path, error) from error
         hands = {key: arrays.pop(f"hands.{key}", None) for key in _HANDS}
-        if arrays.keys() != {*_ARRAYS, "pose_FKC"} or any(part is None for part in hands.values()):
+        if arrays.keys() != {*_ARRAYS, *_PACKED} or any(part is None for part in hands.values()):
             raise StoreError(
                 f"The prepared video {path} holds {', '.join(sorted(arrays)) or 'nothing'} and not what a "
                 "prepared video holds; prepare the data again."
             )
-        packed = arrays.pop("pose_FKC")
-        pose = Pose.from_packed(packed, height=self.index.height, width=self.index.width)
-        return PreparedVideo(pose=pose, hands=self._hands(hands, path), **arrays)
+        return PreparedVideo(hands=self._hands(hands, path), **self._unpacked(arrays, number))
+
+    def scores(self, number: int) -> VideoScores:
+        """Read what was measured of a video, and nothing else of its file.
+
+        Raises:   StoreError: it is missing or damaged
+        """
+        path = _path(self.folder, self._ids[number])
+        try:
+            with safe_open(path, framework="np") as file:
+                arrays = {name: file.get_tensor(name) for name in (*_SCORES, *_PACKED)}
+        except (OSError, SafetensorError) as error:
+            raise _damaged(path, error) from error
+        return VideoScores(**self._unpacked(arrays, number))
+
+    def drawn(self, rng: np.random.Generator, *, count: int) -> Iterator[PreparedVideo]:
+        """Draw videos of one size for a batch, each when it is asked for.
+
+        The first is any of the store, so a size comes as often as it has videos; the others have its size.
+        """
+        numbers = range(len(self))
+        for _ in range(count):
+            number = numbers[int(rng.integers(len(numbers)))]
+            numbers = self._ranges[self._bucket_of(number)]
+            yield self[number]
+
+    def _bucket_of(self, number: int) -> int:
+        return next(bucket for bucket, numbers in enumerate(self._ranges) if number in numbers)
+
+    def _unpacked(self, arrays: dict[str, Any], number: int) -> dict[str, Any]:
+        bucket = self.index.buckets[self._bucket_of(number)]
+        pose = Pose.from_packed(arrays.pop("pose_FKC"), height=bucket.height, width=bucket.width)
+        return {**arrays, "pose": pose, "picture_db": float(arrays["picture_db"][0])}
 
     def _hands(self, arrays: dict[str, Any], path: Path) -> HandParameters:
         try:
@@ -136,3 +195,46 @@ class PreparedVideos:
             raise StoreError(
                 f"The prepared video {path} is damaged ({error}); prepare the data again."
             ) from error
+
+
+def require_sizes(index: StoreIndex, allowed: Collection[Size], *, system: str) -> None:
+    """Refuse a store with pictures of sizes that a system does not work at.
+
+    Raises:   StoreError: there is one
+    """
+    strange = [bucket for bucket in index.buckets if bucket.size not in allowed]
+    if strange:
+        first, wanted = strange[0], " or ".join(f"{size.width} x {size.height}" for size in allowed)
+        raise StoreError(
+            f"The store holds {len(first.ids)} videos of {first.width} x {first.height} px, but '{system}' "
+            f"works at {wanted} px only; prepare them at that size, without buckets, or train a system of "
+            "any size."
+        )
+
+
+def _read_index(folder: Path) -> StoreIndex:
+    path = folder / "index.json"
+    if not path.is_file():
+        raise StoreError(
+            f"The folder {folder} holds no prepared videos (no index.json); "
+            "make them with 'cyberhost prepare'."
+        )
+    text = path.read_text(encoding="utf-8")
+    try:
+        found = dict(json.loads(text)).get("format")
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"{path} is no index of a store ({error}); prepare the data again.") from error
+    if found != FORMAT:
+        raise StoreError(
+            f"The store {folder} has the format '{found}', but '{FORMAT}' was expected; prepare the data "
+            "again with this version."
+        )
+    return StoreIndex.parse(text)
+
+
+def _damaged(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"The prepared video {path} cannot be read ({error}); prepare the data again.")
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / "videos" / f"{name}.safetensors"

@@ -2,4 +2,5 @@
 
 puppets    a video model on puppets          gestures    EMO2's stage 1 on held-out voices
 peers      public relatives, against recordings of their own code
+bank_attention   how sharply the regions attend to their latents banks
 """

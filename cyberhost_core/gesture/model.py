@@ -19,6 +19,17 @@ from .transformer import GestureConfig, GestureTransformer
 LEAST_DEVIATION = 0.02  # of quaternions and fractions of a picture: what never moves in training stays small
 
 
+class Learnt(Config):
+    """What training showed the weights, of what may be asked of them.
+
+    styles: those of its clips; one_hand: spans that show one hand alone. A picture is not listed: its weights
+    are 0 until they are trained. The defaults are what files from before this was written were shown.
+    """
+
+    styles: tuple[str, ...] = ("speaking",)
+    one_hand: bool = False
+
+
 class GestureModelConfig(Config):
     """What the weights stand for.
 
@@ -32,6 +43,7 @@ class GestureModelConfig(Config):
     )
     fps: float = 25.0
     audio_scale: float = 1.0
+    learnt: Learnt = Learnt()
 
 
 class GestureModel(nn.Module):
@@ -64,9 +76,27 @@ class GestureModel(nn.Module):
         """The rate of motion and speech features."""
         return self.config.fps
 
+    @property
+    def learnt_picture(self) -> bool:
+        """Whether a picture's embedding was trained: its weights start as 0."""
+        layer = self.transformer.image_in
+        return layer is not None and any(bool(weights.any()) for weights in layer.parameters())
+
     def standardized(self, vectors_FD: np.ndarray) -> Tensor:
-        """Bring a motion in the model's form to what the transformer sees: (F, vector)."""
-        return (torch.from_numpy(vectors_FD).to(self.mean_D) - self.mean_D) / self.deviation_D
+        """Bring a motion in the model's form to what the transformer sees: (F, vector).
+
+        What is nowhere (NaN) becomes 0, the mean.
+        """
+        standard_FD = (torch.from_numpy(vectors_FD).to(self.mean_D) - self.mean_D) / self.deviation_D
+        return standard_FD.nan_to_num(0.0)
+
+    def numbers_of(self, shown_FH: Tensor) -> Tensor:
+        """Tell for each of the form's numbers whether it means something: (F, 2) hands -> (F, vector) bool.
+
+        The numbers of a hand that is not shown do not; those that belong to neither hand always do.
+        """
+        hand_D = torch.from_numpy(self.form.hand_D).to(shown_FH.device)
+        return shown_FH.bool()[:, hand_D.clamp(min=0)] | (hand_D < 0)
 
     def vectors(self, standardized_FD: Tensor) -> np.ndarray:
         """Undo standardized: (F, vector) float32 in the model's form."""
@@ -89,7 +119,9 @@ class GestureModel(nn.Module):
         """Take over the statistics of the training's motion."""
         self.mean_D.copy_(torch.as_tensor(mean_D))
         self.deviation_D.copy_(torch.as_tensor(np.maximum(deviation_D, LEAST_DEVIATION)))
-        self.typical_amplitude_H.copy_(torch.as_tensor(np.nanmedian(amplitudes_NH, axis=0)))
+        seen_H = [column[np.isfinite(column)] for column in amplitudes_NH.T]
+        usual_H = [float(np.median(column)) if len(column) else math.nan for column in seen_H]
+        self.typical_amplitude_H.copy_(torch.tensor(usual_H))
 
 
 def wrist_amplitude(parameters: HandParameters) -> np.ndarray:

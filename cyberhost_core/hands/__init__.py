@@ -10,6 +10,7 @@ rotations, quaternions              turns, and their notations
 kinematics, poses                   from parameters to joints and keypoints
 fit, solver                         and back
 arms, arm_chain, body_offset        what lies between shoulders and wrists
+limbs                               arms and legs that come with the hands
 confidence                          how sure a detector is
 drawing                             hands and limbs as pictures
 """

@@ -80,7 +80,7 @@ def align_track(
 
 
 def _aligned(made: HandParameters, wanted: Similarity, pose: Pose, *, onto: Pose) -> HandParameters:
-    """Move parameters as their keypoints move: wrists, shoulders, and by the scale alone sizes and depth."""
+    """Move parameters as their keypoints move: wrists, shoulders, limbs; by the scale alone sizes, depth."""
     size, target = np.array((pose.width, pose.height)), np.array((onto.width, onto.height))
     taller = wanted.scale * pose.height / onto.height
     places = made.translations().astype(np.float64)
@@ -88,11 +88,16 @@ def _aligned(made: HandParameters, wanted: Similarity, pose: Pose, *, onto: Pose
     offset = made.offset_FD.astype(np.float64).reshape(len(made.offset_FD), 2, 4)
     shoulders = np.where(offset[..., :1] > 0, wanted.moved(offset[..., 1:3] * size) / target, 0.0)
     offset = np.concatenate([offset[..., :1], shoulders, offset[..., 3:]], axis=-1)
+    limbs = made.limbs_FKC
+    if limbs is not None:
+        limbs = np.concatenate([wanted.moved(limbs[..., :2] * size) / target, limbs[..., 2:]], axis=-1)
+        limbs = limbs * (limbs[..., 2:] > 0)
     return replace(
         made,
         vectors_FD=joined(made.quaternions(), np.concatenate([moved, places[..., 2:] * taller], axis=-1)),
         sizes_frac_FH=made.sizes_frac_FH * taller,
         offset_FD=offset.reshape(len(offset), -1),
+        limbs_FKC=limbs,
     )
 
 

@@ -10,7 +10,8 @@ from .skeleton import SIDES
 def mixed(first: HandParameters, second: HandParameters, share_F: np.ndarray) -> HandParameters:
     """Mix two runs of the same number of frames; fps and source are the first's.
 
-    Where a hand is not valid in both, it is taken from the nearer one as it is there. Offsets likewise.
+    Where a hand is not valid in both, it is taken from the nearer one as it is there. Offsets and limbs
+    likewise; limbs that only one of them knows are lost.
 
     Shapes:   share_F (F,)
     Units:    share 0 gives first, 1 gives second
@@ -34,6 +35,7 @@ def mixed(first: HandParameters, second: HandParameters, share_F: np.ndarray) ->
         source=first.source,
         sizes_frac_FH=np.where(both_FH, sizes, nearer_sizes),
         offset_FD=_mixed_offsets(first, second, share_F1),
+        limbs_FKC=_mixed_limbs(first.limbs_FKC, second.limbs_FKC, share_F1[..., None]),
     )
 
 
@@ -53,6 +55,15 @@ def _mixed_offsets(first: HandParameters, second: HandParameters, share_F1: np.n
     share = share_F1[..., None]
     nearer = np.where(share >= 0.5, two, one)
     return np.where(both, _line(one, two, share), nearer).reshape(len(first), OFFSET_NUMBERS)
+
+
+def _mixed_limbs(
+    one_FKC: np.ndarray | None, two_FKC: np.ndarray | None, share_F11: np.ndarray
+) -> np.ndarray | None:
+    if one_FKC is None or two_FKC is None:
+        return None
+    both = (one_FKC[..., 2:] > 0) & (two_FKC[..., 2:] > 0)
+    return np.where(both, _line(one_FKC, two_FKC, share_F11), np.where(share_F11 >= 0.5, two_FKC, one_FKC))
 
 
 def _line(first: np.ndarray, second: np.ndarray, share: np.ndarray | float) -> np.ndarray:

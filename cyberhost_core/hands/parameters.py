@@ -6,6 +6,7 @@
     axis-angle (48 + 3 per hand) --from_axis_angles--> HandParameters --axis_angles--> axis-angle
 
 A hand that a frame does not show is marked as not valid and holds a resting one: no turns, at (0, 0, 0).
+Beside the 134 numbers a driver may know where the other joints of arms and legs are in the picture: limbs.
 """
 
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ TURN_NUMBERS = JOINTS * 4
 HAND_NUMBERS = TURN_NUMBERS + 3
 VECTOR_NUMBERS = len(SIDES) * HAND_NUMBERS
 OFFSET_NUMBERS = 8  # see body_offset
+LIMB_POINTS = (2, 3, 5, 6, 8, 9, 10, 11, 12, 13)  # OpenPose: arms and legs, but the wrists, which hands have
 STANDARD_SIZE_FRAC = 28.0 / 128.0  # wrist to middle tip, of the height of a half-body picture
 LENGTH_TOLERANCE = 0.01  # a quaternion this far off length 1 was rounded; further off, it is something else
 # A wrist whose fingers point up and whose palm looks to the midline: turns that gestures come near to all lie
@@ -44,14 +46,16 @@ class HandParameters:
     are chosen, hands that are not valid become resting ones.
 
     Shapes:   vectors_FD (F, 134); valid_FH (F, 2) bool; sizes_frac_FH (F or 1, 2);
-              offset_FD (F or 1, 8); H is left, right, the person's own
+              offset_FD (F or 1, 8); limbs_FKC (F, 10, 3), LIMB_POINTS in order, or None; H is left, right,
+              the person's own
     Units:    joint 0 (the wrist) turns in the picture's axes: x right, y up, z to the viewer; the others in
               their parent's. translation: the wrist's x and y as fractions of the picture's width and height
               (y down), depth as a fraction of its height, growing towards the viewer. sizes_frac_FH: hand
               length, wrist to middle tip, as a fraction of the height. offset_FD: see body_offset, zeros
-              where the body is not known
+              where the body is not known. limbs_FKC: x and y as fractions of the picture's width and height,
+              then 1 where the joint is seen; all three 0 where it is not. None: the driver knows hands alone
     Raises:   PoseError: another width, values that are no numbers, quaternions of another length, masks,
-              sizes or offsets of another shape, a rate that is not positive
+              sizes, offsets or limbs of another shape, a rate that is not positive
     Source:   EMO2 section 4.1: "48 joint rotation values for each hand in axis-angle representation and 3
               translation values ... converted to 64 quaternion parameters, yielding a total of 134"
     Reads:    order within the vector, axes and units of the translation are ours, the paper gives none
@@ -63,6 +67,7 @@ class HandParameters:
     source: str
     sizes_frac_FH: np.ndarray = field(default_factory=_standard_sizes)
     offset_FD: np.ndarray = field(default_factory=_unknown_offset)
+    limbs_FKC: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         valid_FH = np.asarray(self.valid_FH, dtype=bool)
@@ -73,6 +78,7 @@ class HandParameters:
             ("valid_FH", valid_FH),
             ("sizes_frac_FH", np.asarray(self.sizes_frac_FH, dtype=np.float32)),
             ("offset_FD", np.asarray(self.offset_FD, dtype=np.float32)),
+            ("limbs_FKC", None if self.limbs_FKC is None else np.asarray(self.limbs_FKC, dtype=np.float32)),
         ):
             object.__setattr__(self, name, value)
 
@@ -89,6 +95,7 @@ class HandParameters:
             source=self.source,
             sizes_frac_FH=lasting[0],
             offset_FD=lasting[1],
+            limbs_FKC=None if self.limbs_FKC is None else self.limbs_FKC[frames],
         )
 
     @staticmethod
@@ -172,10 +179,18 @@ class HandParameters:
                     f"{list(np.shape(part))}, but {[frames, numbers]} or {[1, numbers]} was expected; "
                     "give them for every frame, or once for all."
                 )
+        limbs = (frames, len(LIMB_POINTS), 3)
+        if self.limbs_FKC is not None and np.shape(self.limbs_FKC) != limbs:
+            raise PoseError(
+                f"The limbs of the hand parameters from {self.source} have the shape "
+                f"{list(np.shape(self.limbs_FKC))}, but {list(limbs)} was expected; give x, y and whether it "
+                "is seen for every frame and joint, or leave limbs out."
+            )
 
     def _check_numbers(self, valid_FH: np.ndarray) -> None:
         by_hand = np.asarray(self.vectors_FD).reshape(len(valid_FH), len(SIDES), HAND_NUMBERS)
-        numbers = (by_hand[valid_FH], np.asarray(self.offset_FD), np.asarray(self.sizes_frac_FH))
+        limbs = np.zeros(0) if self.limbs_FKC is None else np.asarray(self.limbs_FKC)
+        numbers = (by_hand[valid_FH], np.asarray(self.offset_FD), np.asarray(self.sizes_frac_FH), limbs)
         if not all(np.isfinite(part).all() for part in numbers):
             raise PoseError(
                 f"The hand parameters from {self.source} hold values that are not numbers (NaN or infinity), "

@@ -7,7 +7,8 @@ import numpy as np
 from ..types import BODY_POINTS, FACE_POINTS, Pose
 from .drawing.surface import Surfaces
 from .kinematics import in_picture, joint_frames
-from .parameters import HandParameters
+from .limbs import limb_points
+from .parameters import LIMB_POINTS, HandParameters
 from .skeleton import OPENPOSE, SIDES, rest_offsets
 
 _WRISTS = {"left": 7, "right": 4}  # OpenPose
@@ -41,7 +42,7 @@ def hand_points(
 def pose_from_parameters(
     parameters: HandParameters, *, height: int, width: int, surfaces: Surfaces | None = None
 ) -> Pose:
-    """Give the keypoints of both hands, and of the body the wrists that they hang on.
+    """Give the keypoints of both hands, and of the body the wrists that they hang on and the limbs, if known.
 
     Shapes:   result F frames on a canvas of height x width; surfaces as in hand_points
     Units:    px; score 1 for points of valid hands inside the picture, else 0
@@ -53,6 +54,8 @@ def pose_from_parameters(
     body_FKC = np.zeros((frames, BODY_POINTS, 3), dtype=np.float32)
     for hand, side in enumerate(SIDES):
         body_FKC[:, _WRISTS[side]] = scored[:, hand, 0]
+    if parameters.limbs_FKC is not None:
+        body_FKC[:, LIMB_POINTS] = limb_points(parameters.limbs_FKC, height=height, width=width)
     face_FKC = np.zeros((frames, FACE_POINTS, 3), dtype=np.float32)
     return Pose(body_FKC, face_FKC, scored[:, 0], scored[:, 1], height=height, width=width)
 

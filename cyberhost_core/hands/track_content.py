@@ -83,7 +83,7 @@ def checked_row(row: Any, place: str, *, count: int) -> np.ndarray:
 def checked_parameters(
     arrays: dict[str, np.ndarray], path: Path, *, fps: float, source: str
 ) -> HandParameters:
-    """Build parameters from a file's arrays: vectors, valid, and where it has them sizes and offset."""
+    """Build parameters from a file's arrays: vectors, valid, and where it has them sizes, offset, limbs."""
     frames = len(arrays["vectors"])
     try:
         return HandParameters(
@@ -93,6 +93,7 @@ def checked_parameters(
             source=source,
             sizes_frac_FH=arrays.get("sizes", np.full((1, 2), STANDARD_SIZE_FRAC)),
             offset_FD=arrays.get("offset", np.zeros((1, OFFSET_NUMBERS))),
+            limbs_FKC=arrays.get("limbs"),
         )
     except PoseError as error:
         raise MediaError(f"{path} cannot be used, frames 0 to {frames - 1}: {error}") from error

@@ -2,7 +2,8 @@
 
 {"format": "cyberhost-hand-track-1", "fps": 25.0, "canvas": [96, 128], "source": "...", "frames": [
 {"left": [[x, y, score] x 21], "right": ..., "body": [[x, y, score] x 18],
- "parameters": {"left": [67 numbers], "right": ..., "sizes": [2 numbers], "offset": [8 numbers]}},
+ "parameters": {"left": [67 numbers], "right": ..., "sizes": [2 numbers], "offset": [8 numbers],
+                "limbs": [[x, y, seen] x 10]}},
 ...]}
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 from ..errors import MediaError
 from .parameters import (
     HAND_NUMBERS,
+    LIMB_POINTS,
     OFFSET_NUMBERS,
     STANDARD_SIZE_FRAC,
     VECTOR_NUMBERS,
@@ -101,6 +103,8 @@ def _parameter_frames(parameters: HandParameters) -> list[dict[str, Any]]:
         numbers["sizes"] = _row(sizes_FH[frame], _PARAMETER_DECIMALS)
         if offset_FD[frame].any():
             numbers["offset"] = _row(offset_FD[frame], _PARAMETER_DECIMALS)
+        if parameters.limbs_FKC is not None:
+            numbers["limbs"] = [_row(row, _PARAMETER_DECIMALS) for row in parameters.limbs_FKC[frame]]
         written.append(numbers)
     return written
 
@@ -137,6 +141,7 @@ def _parameter_arrays(frames: list[dict[str, Any]], path: Path) -> dict[str, np.
     valid = np.zeros((count, len(SIDES)), dtype=bool)
     sizes = np.full((count, len(SIDES)), STANDARD_SIZE_FRAC, dtype=np.float32)
     offset = np.zeros((count, OFFSET_NUMBERS), dtype=np.float32)
+    limbs, has_limbs = np.zeros((count, len(LIMB_POINTS), 3), dtype=np.float32), False
     for number, frame in enumerate(frames):
         given = frame.get("parameters") or {}
         if not isinstance(given, dict):
@@ -153,8 +158,13 @@ def _parameter_arrays(frames: list[dict[str, Any]], path: Path) -> dict[str, np.
             if given.get(name) is not None:
                 place = f"{path}, frame {number}, the parameters' '{name}',"
                 array[number] = checked_row(given[name], place, count=array.shape[1])
+        if given.get("limbs") is not None:
+            place = f"{path}, frame {number}, the parameters' 'limbs',"
+            limbs[number] = checked_rows(given["limbs"], place, count=len(LIMB_POINTS))
+            has_limbs = True
     if not valid.any():
         return {}
-    return {
+    arrays = {
         "vectors": vectors.reshape(count, VECTOR_NUMBERS), "valid": valid, "sizes": sizes, "offset": offset
     }  # fmt: skip
+    return arrays | {"limbs": limbs} if has_limbs else arrays

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import PoseError
 from ..types import SEEN, Pose
 from .mixing import absent, mixed
-from .parameters import HandParameters, joined
+from .parameters import LIMB_POINTS, HandParameters, joined
 from .skeleton import SIDES
 from .track import HandTrack, at_fps, mixed_pose
 
@@ -22,6 +22,7 @@ _PARTS = ("left_hand_FKC", "right_hand_FKC")
 _WRISTS = (7, 4)  # of the body: left, right
 # fmt: off
 _BODY_MIRROR = [0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16]
+_LIMB_MIRROR = [LIMB_POINTS.index(_BODY_MIRROR[point]) for point in LIMB_POINTS]
 _FACE_MIRROR = [
     *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
@@ -32,6 +33,8 @@ _FACE_MIRROR = [
 
 def with_amplitude(track: HandTrack, *, left: float = 1.0, right: float = 1.0) -> HandTrack:
     """Move each hand further from, or nearer to, its mean place; its shape and turns stay.
+
+    Limbs that the track's driver made for the hands no longer reach them, and are forgotten.
 
     Units:    1 changes nothing, 0 holds a hand at its mean place, 2 doubles every way
     Source:   EMO2 section 3.3: "the variance of the hand translation to represent movement amplitude"
@@ -143,7 +146,7 @@ def _with_amplitudes(made: HandParameters, amplitudes_H: np.ndarray) -> HandPara
     counts_H1 = np.maximum(made.valid_FH.sum(axis=0), 1)[:, None]
     mean_H3 = (places_FH3 * made.valid_FH[..., None]).sum(axis=0) / counts_H1
     moved = mean_H3 + amplitudes_H[:, None] * (places_FH3 - mean_H3)
-    return replace(made, vectors_FD=joined(made.quaternions(), moved))
+    return replace(made, vectors_FD=joined(made.quaternions(), moved), limbs_FKC=None)
 
 
 def _mirrored_parameters(made: HandParameters) -> HandParameters:
@@ -154,12 +157,14 @@ def _mirrored_parameters(made: HandParameters) -> HandParameters:
     offset = made.offset_FD.reshape(len(made.offset_FD), len(SIDES), -1)[:, ::-1]
     known, x, y, turn = np.moveaxis(offset, -1, 0)
     offset = np.stack([known, known - x, y, -turn], axis=-1)
+    limbs = None if made.limbs_FKC is None else _flipped(made.limbs_FKC[:, _LIMB_MIRROR], 1)
     return replace(
         made,
         vectors_FD=joined(turns, places),
         valid_FH=made.valid_FH[:, ::-1],
         sizes_frac_FH=made.sizes_frac_FH[:, ::-1],
         offset_FD=offset.reshape(len(made.offset_FD), -1),
+        limbs_FKC=limbs,
     )
 
 

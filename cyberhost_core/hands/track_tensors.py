@@ -2,6 +2,7 @@
 
     left (F, 21, 3)  right (F, 21, 3)  body (F, 18, 3)                           float32, always
     vectors (F, 134)  sizes (F or 1, 2)  offset (F or 1, 8)  valid (F, 2) uint8  where there are parameters
+    limbs (F, 10, 3)                                                             where they know limbs
 
 Metadata, all text: format, fps, width, height, source.
 """
@@ -36,6 +37,8 @@ def write_tensors(path: Path, content: TrackContent) -> None:
     if made is not None:
         arrays |= {"vectors": made.vectors_FD, "sizes": made.sizes_frac_FH, "offset": made.offset_FD}
         arrays["valid"] = made.valid_FH.astype(np.uint8)
+        if made.limbs_FKC is not None:
+            arrays["limbs"] = made.limbs_FKC
     metadata = {
         "format": FORMAT,
         "fps": json.dumps(content.fps),

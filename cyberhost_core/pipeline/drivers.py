@@ -12,10 +12,11 @@ _NAMES = {
     "gestures": "A gesture model (--gestures)",
     "amplitude": "An amplitude of gestures (--amplitude)",
     "style": "A style of gestures (--style)",
+    "one_hand": "One hand alone (--one-hand)",
 }
 _TAKES: dict[Drawing | None, set[str]] = {
     "movement": {"movement", "track", "video", "when_short"},
-    "hand_maps": {"track", "video", "when_short", "gestures", "amplitude", "style"},
+    "hand_maps": {"track", "video", "when_short", "gestures", "amplitude", "style", "one_hand"},
     "hands": {"track", "video", "when_short"},
     "face_box": set(),
     "skeleton": {"video"},
@@ -30,8 +31,8 @@ _WORDS: dict[Drawing | None, str] = {
     None: "a voice alone",
 }
 _REPLACED = {  # what has no effect beside another driver; a hand track stands on the movement box
-    "video": ("track", "movement", "gestures", "amplitude", "style"),
-    "track": ("gestures", "amplitude", "style"),
+    "video": ("track", "movement", "gestures", "amplitude", "style", "one_hand"),
+    "track": ("gestures", "amplitude", "style", "one_hand"),
 }
 
 

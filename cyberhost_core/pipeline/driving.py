@@ -52,7 +52,7 @@ Tell = Callable[[int, int], None]  # (done, total); raises to cancel
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scene:
-    """What a map is drawn from.
+    """What a map is drawn from; notice is told of what may be a mistake.
 
     Shapes:   audio_FD (F, D) speech features at fps, of the whole video; F = 0 where nothing is heard
     """
@@ -66,6 +66,7 @@ class Scene:
     fps: float
     seed: int
     tell: Tell | None = None
+    notice: Callable[[str], None] | None = None
 
     @property
     def size(self) -> dict[str, int]:
@@ -173,7 +174,7 @@ def _spoken(scene: Scene) -> HandParameters:
             f"A video of {scene.fps:g} frames per second was asked for, but hands are made from the voice at "
             f"{model.fps:g}; ask for that rate, or give a hand track."
         )
-    amplitude = scene.driving.amplitude
+    amplitude, one_hand = scene.driving.amplitude, scene.driving.one_hand
     return generate_motion(
         model,
         audio_FD=scene.audio_FD,
@@ -183,7 +184,9 @@ def _spoken(scene: Scene) -> HandParameters:
         amplitudes=(None, None) if amplitude is None else model.amplitudes(amplitude),
         offset_FD=body_offset(scene.portrait.pose),
         sizes_frac=hand_sizes(scene.portrait.pose),
+        hands=(one_hand != "right", one_hand != "left"),
         progress=scene.tell,
+        notice=scene.notice,
     )
 
 

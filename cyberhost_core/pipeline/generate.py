@@ -93,7 +93,7 @@ def generate(
         stop_if_cancelled()
         show(Progress("hands", done, total))
 
-    track = talker.track(sound, portrait, options, tell=on_hands)
+    track = talker.track(sound, portrait, options, tell=on_hands, notice=on_notice)
     show(Progress("prepare", 2, 2))
 
     def on_step(done: int, total: int) -> None:

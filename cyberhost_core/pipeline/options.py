@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import bundled
+from ..hands.skeleton import Side
 
 PEOPLE_PADDING = 1.25  # DWPose's own, around a person's box
 
@@ -12,8 +13,8 @@ PEOPLE_PADDING = 1.25  # DWPose's own, around a person's box
 class Networks:
     """Where the outside networks lie; None: the bundled ones, which know drawn puppets.
 
-    clip_vision: folder of CLIP's vision tower; vae: a checkpoint whose autoencoder is used. Both are asked
-    for only where a system needs them.
+    clip_vision: folder of CLIP's vision tower; vae: whose autoencoder is used, see load_autoencoder. Both are
+    asked for only where a system needs them.
     """
 
     pose_detector: Path | None = None
@@ -43,7 +44,8 @@ class Driving:
               left and the right hand, times what is usual
     track: a hand track file; video: a clip whose person drives; when_short: what to do where either ends
     before the sound: "hold last" (None), "loop" or "error". gestures: weights of stage 1; None: the bundled
-    ones. style: of hands made from the voice, one of the weights' own; None: "speaking".
+    ones. style: of hands made from the voice, one of the weights' own; None: "speaking". one_hand: "left" or
+    "right", the only hand to make from the voice; None: both.
     """
 
     movement: tuple[float, float] | None = None
@@ -53,6 +55,7 @@ class Driving:
     gestures: Path | None = None
     amplitude: tuple[float, float] | None = None
     style: str | None = None
+    one_hand: Side | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

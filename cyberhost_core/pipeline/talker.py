@@ -149,9 +149,17 @@ class Talker:
         return told
 
     def track(
-        self, sound: Sound | None, portrait: Portrait, options: GenerateOptions, *, tell: Tell | None = None
+        self,
+        sound: Sound | None,
+        portrait: Portrait,
+        options: GenerateOptions,
+        *,
+        tell: Tell | None = None,
+        notice: Callable[[str], None] | None = None,
     ) -> Track:
         """Turn the sound and the controls into what drives each frame; tell counts the work on hands.
+
+        notice: is told what may be a mistake, and is none for sure
 
         Raises:   ConfigError: a sound is needed and missing, or a control that the system does not know
         """
@@ -170,6 +178,7 @@ class Talker:
                 fps=self.fps(options),
                 seed=options.seed,
                 tell=tell,
+                notice=notice,
             )
             told |= drawn(scene)
         height, width = portrait.picture_YXC.shape[:2]

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 
 @contextmanager
-def fake_tensors() -> Iterator[None]:
-    """Make every tensor that is made in this context a fake one."""
-    with FakeTensorMode(), torch.no_grad(), warnings.catch_warnings():
+def fake_tensors(*, gradients: bool = False) -> Iterator[None]:
+    """Make every tensor that is made in this context a fake one; gradients: record for a backward pass."""
+    with FakeTensorMode(), torch.set_grad_enabled(gradients), warnings.catch_warnings():
         # A bank asks for the address of its weights, to see whether they changed; fake ones have none.
         warnings.filterwarnings("ignore", message="Accessing the data pointer of FakeTensor")
         yield
@@ -26,3 +26,8 @@ def give_fake_weights(module: nn.Module, dtype: torch.dtype) -> None:
             setattr(part, name, nn.Parameter(empty, requires_grad=False))
         for name, value in list(part.named_buffers(recurse=False)):
             setattr(part, name, torch.empty(value.shape, dtype=value.dtype))
+
+
+def fakes_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Make fakes of the sizes of real tensors."""
+    return {name: torch.empty(value.shape, dtype=value.dtype) for name, value in tensors.items()}

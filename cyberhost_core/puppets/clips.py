@@ -16,9 +16,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from ..controls.audio_windows import interpolate_to_fps
+from ..controls.hand_clarity import hand_clarity
 from ..controls.regions import enclosing_boxes
 from ..data.encode import Encoder
-from ..data.store import StoreIndex, write_index, write_video
+from ..data.store import Bucket, StoreIndex, write_index, write_video
 from ..errors import CyberHostError
 from ..hands.parameters import HandParameters
 from ..hands.skeleton import SIDES
@@ -34,7 +35,6 @@ from .split import HELD_OUT_IDENTITIES, TRAIN_IDENTITIES, Split
 from .world import FPS, HEIGHT, WIDTH, render_performance
 
 CLIP_FRAMES = 56  # 2.2 s: long enough for a sway to show most of its box
-REFERENCES = 3
 START_SHARE = (
     0.25  # of the clips begin where the sound does; the others anywhere, so that not all begin in silence
 )
@@ -164,11 +164,17 @@ def prepare_store(
             hands=clip.hands,
             detected=detector.detect(clip.frames_FYXC),
             audio_FD=features,
-            references=REFERENCES,
+            clarity_F4=hand_clarity(clip.frames_FYXC, clip.pose),
         )
         write_video(out, path.stem, video)
         say(done, len(files))
-    write_index(out, StoreIndex(height=HEIGHT, width=WIDTH, fps=FPS, ids=tuple(path.stem for path in files)))
+    index = StoreIndex(
+        fps=FPS,
+        buckets=(Bucket(height=HEIGHT, width=WIDTH, ids=tuple(path.stem for path in files)),),
+        data=f"{len(files)} clips of puppets drawn by this package, with voices of espeak-ng",
+        licence="no terms of others",
+    )
+    write_index(out, index)
 
 
 class WeightedPictures:

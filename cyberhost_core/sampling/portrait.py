@@ -13,7 +13,7 @@ from ..conditioners.conditioner import Given
 from ..conditioners.values import Inputs
 from ..errors import CheckpointError, ImageError
 from ..systems.spec import SystemSpec
-from ..units import LATENT_STRIDE_PX
+from ..units import LATENT_STRIDE_PX, decibels
 
 
 class Autoencoder(Protocol):
@@ -71,11 +71,10 @@ def _require_size(spec: SystemSpec, height: int, width: int) -> None:
 def _require_known(picture_YXC: np.ndarray, again_NCYX: Tensor, *, floor_db: float, name: str) -> None:
     """Refuse what the autoencoder cannot give back, for those that know little of the world."""
     picture = torch.from_numpy(picture_YXC.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-    error = float((again_NCYX.cpu().float() - picture).pow(2).mean()) / 4  # as of pixels in 0..1
-    decibels = -10 * np.log10(max(error, 1e-10))
-    if decibels < floor_db:
+    came_back_db = decibels(float((again_NCYX.cpu().float() - picture).pow(2).mean()), peak=2.0)
+    if came_back_db < floor_db:
         raise ImageError(
             f"The picture is unlike what '{name}' was trained on (it comes back from its autoencoder with "
-            f"{decibels:.1f} dB, at least {floor_db:.1f} dB was expected): the bundled models know drawn "
-            "puppets only; use a bundled portrait, or load weights for people."
+            f"{came_back_db:.1f} dB, at least {floor_db:.1f} dB was expected); use a picture of the kind "
+            "that it knows (the bundled models know drawn puppets only), or load weights for people."
         )

@@ -26,6 +26,7 @@ from ..conditioners.reference_input import ReferenceInput
 from ..conditioners.region_identity import RegionIdentity
 from ..conditioners.sound import Sound
 from ..diffusion.schedule import ScheduleSpec
+from ..errors import ConfigError
 from ..guidance.dual import DualGuidance
 from .spec import SD_LATENT_SCALE, LongVideoSpec, SystemSpec
 
@@ -61,7 +62,7 @@ def tiny() -> SystemSpec:
     Departs:  v prediction with zero terminal SNR; a reference residual beside the reference attention;
               smaller banks; 10 of 12 frames kept per segment
     """
-    banks = (BankConfig(axis="spatial", spatial=48), BankConfig(axis="temporal", temporal=16))
+    banks = (BankConfig(axis="spatial", spatial=48, rows=8), BankConfig(axis="temporal", temporal=16))
     regions = tuple(
         RegionAttentionConfig(region=region, width=64, heads=2, banks=banks, identity_dim=64, mask_width=24)
         for region in ("face", "hands")
@@ -150,10 +151,29 @@ def unified_latents(spec: SystemSpec) -> SystemSpec:
 
     def unify(ram: RegionAttentionConfig) -> RegionAttentionConfig:
         sizes = {bank.axis: bank for bank in ram.banks}
-        spatial, temporal = sizes["spatial"].spatial, sizes["temporal"].temporal
-        return ram.derive(banks=(BankConfig(axis="unified", spatial=spatial, temporal=temporal),))
+        if not {"spatial", "temporal"} <= sizes.keys():
+            raise ConfigError(
+                f"'{spec.name}' has no spatial and temporal latents to be unified; leave out this ablation, "
+                "or the one that removed them."
+            )
+        unified = sizes["spatial"].derive(axis="unified", temporal=sizes["temporal"].temporal)
+        return ram.derive(banks=(unified,))
 
     return map_regions(spec, unify)
+
+
+def orthonormal_latents(spec: SystemSpec) -> SystemSpec:
+    """Ours: Gram-Schmidt also brings the vectors to length 1."""
+    return _map_banks(spec, lambda bank: bank.derive(basis="orthonormal"))
+
+
+def placeless_latents(spec: SystemSpec) -> SystemSpec:
+    """Ours: the banks of version 0.1, whose positions turned the keys alone and reached no result."""
+    return _map_banks(spec, lambda bank: bank.derive(rows=1, places="keys", basis="orthonormal"))
+
+
+def _map_banks(spec: SystemSpec, change: Callable[[BankConfig], BankConfig]) -> SystemSpec:
+    return map_regions(spec, lambda ram: ram.derive(banks=tuple(change(bank) for bank in ram.banks)))
 
 
 def without_identity_descriptor(spec: SystemSpec) -> SystemSpec:
@@ -202,6 +222,8 @@ ABLATIONS: dict[str, Callable[[SystemSpec], SystemSpec]] = {
     "no-spatial-latents": without_spatial_latents,
     "no-temporal-latents": without_temporal_latents,
     "unified-latents": unified_latents,
+    "orthonormal-latents": orthonormal_latents,
+    "placeless-latents": placeless_latents,
     "no-identity-descriptor": without_identity_descriptor,
     "no-hand-ram": without_hand_ram,
     "no-face-ram": without_face_ram,

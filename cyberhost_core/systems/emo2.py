@@ -19,6 +19,8 @@ from ..conditioners.motion_frames import MotionFrames
 from ..conditioners.reference_features import ReferenceFeatures
 from ..conditioners.region_identity import RegionIdentity
 from ..conditioners.sound import Sound
+from ..diffusion.schedule import ScheduleSpec
+from ..guidance.dual import DualGuidance
 from . import cyberhost
 from .spec import SD_LATENT_SCALE, LongVideoSpec, SystemSpec
 
@@ -29,6 +31,8 @@ _FRAMES, _MOTION_FRAMES = 24, 12
 def paper() -> SystemSpec:
     """EMO2's video model on Stable Diffusion 1.5's sizes, as sections 3.4 and 4.1 give it.
 
+    Reads:    the paper gives neither guidance nor steps: both scales and 25 steps of DDIM are CyberHost's
+              (appendix E), whose formula and noise schedule this backbone shares
     Departs:  36 positions in time, for 12 + 24 frames, where AnimateDiff v2 wrote 32: they are sinusoids, so
               its weights fit as they are
     """
@@ -43,6 +47,8 @@ def paper() -> SystemSpec:
             Sound(),
             HandConfidence(),
         ),
+        guidance=DualGuidance(reference_scale=2.5, audio_scale=4.5),
+        schedule=ScheduleSpec(sampler="ddim", steps=25),
         long_video=LongVideoSpec(frames=_FRAMES, kept=_FRAMES),
         latent_scale=SD_LATENT_SCALE,
         any_size=True,
@@ -54,6 +60,7 @@ def paper() -> SystemSpec:
 def tiny() -> SystemSpec:
     """EMO2 at the size of the tiny CyberHost, whose ReferenceNet it takes over and keeps.
 
+    Reads:    guidance of 1.5 and 2.0 and 20 steps are the tiny CyberHost's, too
     Departs:  as the tiny CyberHost; clips of 12 frames with 4 motion frames, because that is what the weights
               know that it starts from
     """

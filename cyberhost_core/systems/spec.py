@@ -4,14 +4,15 @@ A system lists its conditioners in the order in which they are read; what it doe
 """
 
 from collections.abc import Callable, Iterable
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from ..backbone.unet import UNetConfig
 from ..conditioners.asks import Ask
 from ..conditioners.conditioner import Conditioner
 from ..config import Config
+from ..data.calibration import Calibration
 from ..diffusion.schedule import ScheduleSpec
 from ..guidance.dual import DualGuidance
 from ..guidance.guidance import Guidance
@@ -79,7 +80,7 @@ class SystemSpec(Config):
     conditioners: tuple[SerializeAsAny[Conditioner], ...]
     guidance: SerializeAsAny[Guidance] = DualGuidance()
     schedule: ScheduleSpec = ScheduleSpec()
-    long_video: LongVideoSpec | SlidingWindowsSpec = LongVideoSpec()
+    long_video: Annotated[LongVideoSpec | SlidingWindowsSpec, Field(discriminator="kind")] = LongVideoSpec()
     noise_limit: float | None = None
     latent_scale: float = 1.0
     any_size: bool = False
@@ -113,6 +114,10 @@ class SystemSpec(Config):
             for conditioner in self.conditioners
         )
         return self.derive(conditioners=tuple(kept for kept in changed if kept is not None))
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        """The same network, asking at inference for what its training data show."""
+        return self.derive(conditioners=tuple(one.calibrated(calibration) for one in self.conditioners))
 
     def without(self, *kinds: type[Conditioner]) -> Self:
         """The same system with some conditioners left out."""

@@ -1,22 +1,25 @@
 """Make training batches from prepared videos: a pure function of (seed, step, rank), so that runs resume.
 
+videos of one size, as often as they are many
 video -> reference frame, clip of F frames, M frames before it
       -> inputs of each conditioner, targets of each loss, drawn here -> Batch
 """
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import SerializeAsAny
+from pydantic import Field, SerializeAsAny
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..conditioners.conditioner import TrainingSettings
 from ..conditioners.values import REFERENCE, SOUND, Inputs
-from ..config import Config
+from ..config import Config, Count, Positive, Share
+from ..data.buckets import Size
 from ..data.clip import Clip
-from ..data.store import PreparedVideo, PreparedVideos, StoreError
+from ..data.store import PreparedVideo, PreparedVideos, StoreError, require_sizes
 from ..diffusion.schedule import TRAIN_STEPS
 from ..systems.spec import SystemSpec
 from .batch import Batch
@@ -26,8 +29,8 @@ from .losses.loss import Loss
 class Drop(Config):
     """In a share of the clips, leave out some of what guidance passes go without."""
 
-    groups: tuple[str, ...]
-    share: float
+    groups: tuple[Literal["reference", "sound"], ...]
+    share: Share
 
 
 class SamplingConfig(Config):
@@ -38,19 +41,23 @@ class SamplingConfig(Config):
     largest sigma of noise on the frames before, which at inference are the model's own work.
     """
 
-    clips: int = 1
+    clips: Count = 1
     settings: tuple[SerializeAsAny[TrainingSettings], ...] = ()
     drop: tuple[Drop, ...] = (Drop(groups=(REFERENCE, SOUND), share=0.05), Drop(groups=(SOUND,), share=0.1))
-    drop_past: float = 0.25
-    past_noise: float = 0.0
-    timestep_power: float = 1.0  # t = 1000 u^power, u uniform; below 1 high noise comes more often
+    drop_past: Share = 0.25
+    past_noise: Annotated[float, Field(ge=0)] = 0.0
+    timestep_power: Positive = 1.0  # t = 1000 u^power, u uniform; below 1 high noise comes more often
 
 
 class BatchMaker(Dataset[Batch]):
-    """Map a step number to its batch.
+    """Map a step number to its batch, whose clips have one size.
 
-    frames = 1 makes stage 1's pairs (a reference and one other frame); then there are no frames before.
+    A size is drawn as often as it has videos, anew for every step and rank, so that several devices train on
+    several sizes at once (CyberHost appendix E). frames = 1 makes stage 1's pairs (a reference and one other
+    frame); then there are no frames before.
     losses: whose targets are drawn
+
+    Raises:   StoreError: sizes that the system does not work at, or videos shorter than a clip
     """
 
     def __init__(
@@ -67,6 +74,8 @@ class BatchMaker(Dataset[Batch]):
         self.videos, self.spec, self.config, self.frames, self.losses = videos, spec, config, frames, losses
         self.past_frames = spec.past_frames if frames > 1 else 0
         self.seed, self.rank = seed, rank
+        if not spec.any_size:
+            require_sizes(videos.index, [Size(spec.height, spec.width)], system=spec.name)
         _require_length(videos[0], frames + self.past_frames)
 
     def __getitem__(self, step: int) -> Batch:
@@ -74,13 +83,8 @@ class BatchMaker(Dataset[Batch]):
         past_frames = 0 if rng.random() < self.config.drop_past else self.past_frames
         shared_chance = rng.random()
         clips = [
-            self._clip(
-                self.videos[int(rng.integers(len(self.videos)))],
-                rng,
-                past_frames=past_frames,
-                shared_chance=shared_chance,
-            )
-            for _ in range(self.config.clips)
+            self._clip(video, rng, past_frames=past_frames, shared_chance=shared_chance)
+            for video in self.videos.drawn(rng, count=self.config.clips)
         ]
         return self._collate(clips, rng, past_frames=past_frames)
 

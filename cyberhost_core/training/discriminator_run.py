@@ -4,7 +4,7 @@ store -> frames with their keypoints -> latents as a denoiser's estimates of the
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -66,6 +66,8 @@ class Videos(Protocol):
 
     def __getitem__(self, number: int) -> PreparedVideo: ...
 
+    def drawn(self, rng: np.random.Generator, *, count: int) -> Iterator[PreparedVideo]: ...
+
 
 class FrameMaker(Dataset[FrameBatch]):
     """Map a step number to its frames, half of them clear, half blurred and noised.
@@ -79,12 +81,11 @@ class FrameMaker(Dataset[FrameBatch]):
 
     def __getitem__(self, step: int) -> FrameBatch:
         rng = np.random.default_rng((self.seed, step, self.rank))
-        parts = [self._frames(rng) for _ in range(self.config.videos)]
+        parts = [self._frames(video, rng) for video in self.videos.drawn(rng, count=self.config.videos)]
         latents, maps = (torch.cat(column) for column in zip(*parts, strict=True))
         return FrameBatch(estimated(latents, self.config, rng), maps)
 
-    def _frames(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        video = self.videos[int(rng.integers(len(self.videos)))]
+    def _frames(self, video: PreparedVideo, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         chosen = rng.integers(len(video), size=self.config.frames)
         return frames_of(video, chosen)
 

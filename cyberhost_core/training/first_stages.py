@@ -1,5 +1,7 @@
 """What stage 1, which sees pairs of frames, trains of a system."""
 
+from collections.abc import Callable
+
 from ..conditioners.hand_clarity import HandClarity
 from ..conditioners.motion_frames import MotionFrames
 from ..conditioners.region_identity import RegionIdentity
@@ -25,3 +27,9 @@ def basic_modules(spec: SystemSpec) -> SystemSpec:
 def still_pictures(spec: SystemSpec) -> SystemSpec:
     """Keep all but time: a stage 1 that learns regions and sound from single frames, too."""
     return spec.without(MotionFrames).derive(unet=spec.unet.without("motion_module"))
+
+
+FIRST_STAGES: dict[str, Callable[[SystemSpec], SystemSpec]] = {
+    "basic_modules": basic_modules,
+    "still_pictures": still_pictures,
+}

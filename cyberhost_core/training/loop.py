@@ -1,9 +1,13 @@
 """The training loop's settings, the same for everything that is trained by it."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from ..config import Config
+from pydantic import Field
+
+from ..config import Config, Count, Positive, Share
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class LoopConfig(Config):
@@ -11,24 +15,31 @@ class LoopConfig(Config):
 
     decay_fraction: share of the steps, at the end, over which the rate falls to decay_to of itself; decay:
     along a line, or along half a cosine, which is level at both ends. average_buffers: average the numbers
-    that no gradient moves, too, such as running statistics, instead of handing on the last ones.
+    that no gradient moves, too, such as running statistics, instead of handing on the last ones. precision:
+    of the products, "no" for float32; weights stay float32. workers: processes that make batches, 0 for none.
+    optimizer: adamw_8bit keeps its two moments in eight bits, a quarter of the memory; it needs the extra
+    train-8bit. average_on_cpu: keep the average in the host's memory, not the device's; every step then
+    copies what is trained to the host.
     """
 
-    steps: int
-    learning_rate: float = 1e-5
-    warmup_steps: int = 100
+    steps: Count
+    learning_rate: Positive = 1e-5
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
     decay: Literal["linear", "cosine"] = "linear"
-    decay_fraction: float = 0.0
-    decay_to: float = 0.1
-    weight_decay: float = 0.01
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip_norm: float = 1.0
-    ema_decay: float = 0.999
+    decay_fraction: Share = 0.0
+    decay_to: Share = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    clip_norm: Positive = 1.0
+    ema_decay: Decay = 0.999
     average_buffers: bool = False
-    accumulate: int = 1
+    average_on_cpu: bool = False
+    accumulate: Count = 1
     precision: Literal["no", "bf16", "fp16"] = "bf16"
-    save_every: int = 1000
-    validate_every: int = 1000
+    workers: Annotated[int, Field(ge=0)] = 1
+    save_every: Count = 1000
+    validate_every: Count = 1000
 
 
 def learning_rate(loop: LoopConfig, step: int) -> float:

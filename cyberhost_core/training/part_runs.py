@@ -31,7 +31,6 @@ def train_part(
     write: Callable[[Model], None],
     until: int | None = None,
     show: Report | None = None,
-    workers: int = 1,
 ) -> Path | None:
     """Train, or go on with, a part; return OUT, or None where the run stopped at `until`, before its end.
 
@@ -47,7 +46,6 @@ def train_part(
         loop,
         config=json.dumps({"loop": loop.model_dump(), **settings}),
         out=run_folder,
-        workers=workers,
     )
     average = trainer.run(until=until, report=show)
     if until is not None and until < loop.steps:

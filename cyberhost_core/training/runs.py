@@ -1,7 +1,11 @@
 """Run a stage of a recipe from the command line: build, resume, log, validate, hand on the averaged weights.
 
 out/run.safetensors     everything needed to resume
-out/model.safetensors   the averaged weights: what the next stage starts from
+out/start.json          where the first weights came from, name by name
+out/recipe.yaml         the recipe with all its values, as the run began
+out/model.safetensors   the averaged weights: what the next stage starts from, and 'train pack' packs; its
+                        metadata hold the system, calibrated on the store (see checkpoints.trained), and what
+                        is said of the data (checkpoints.provenance)
 out/log.jsonl, out/tensorboard/, out/sheets/     losses, the same as curves, sampled clips
 """
 
@@ -17,10 +21,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..backbone.ops import TORCH_OPS, TRAINING_OPS
-from ..backbone.vae import TinyVAE
-from ..checkpoints.parts import load_weights
-from ..data.store import PreparedVideos
-from ..errors import CheckpointError
+from ..checkpoints.accounting import Report
+from ..checkpoints.parts import load_autoencoder, require_latents
+from ..checkpoints.provenance import PROVENANCE, Provenance, of_data, of_weights
+from ..checkpoints.starting import start_from
+from ..checkpoints.trained import about_trained
+from ..data.calibration import calibrate
+from ..data.store import PreparedVideos, StoreError
 from ..media.contact_sheet import contact_sheet
 from ..media.images import save_png
 from ..systems.model import SystemModel
@@ -29,29 +36,30 @@ from .batches import BatchMaker
 from .losses.local_enhancement import LocalEnhancement
 from .losses.pose_presence import DISCRIMINATOR
 from .pose_discriminator import load_pose_discriminator
-from .recipes import Recipe
-from .stage import StageConfig, TrainingModule
+from .recipes.recipe import Recipe
+from .recipes.writing import resolved_text
+from .stage import StageConfig, TrainingModule, set_up
 from .trainer import Model, Trainer, Validate
 from .validation import audio_gap, sample_clip
 
 Show = Callable[[int, dict[str, float]], None]
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFiles:
-    """Where a run reads and writes; held_out switches validation on, vae its pictures.
+    """Where a run reads and writes; held_out switches validation on, vae, an autoencoder, its pictures.
 
-    init holds the same system's earlier weights, adopt another system's, of which those are taken that fit.
-    discriminator is needed where the recipe weighs its loss.
+    start: files of weights; the first that has a weight gives it, see `start_from`. discriminator is needed
+    where the recipe weighs its loss.
     """
 
     store: Path
     out: Path
-    init: Path | None = None
-    adopt: Path | None = None
+    start: tuple[Path, ...] = ()
     discriminator: Path | None = None
     held_out: Path | None = None
-    vae: TinyVAE | None = None
+    vae: Path | None = None
 
 
 def train_stage(
@@ -62,33 +70,58 @@ def train_stage(
     seed: int = 0,
     until: int | None = None,
     show: Show,
+    tell: Callable[[Report], None] = lambda _report: None,
 ) -> Path:
     """Train or resume one stage; return the path of the averaged weights.
 
-    Raises:   StoreError, CheckpointError: the data or the initial weights do not fit
+    tell: is told, where a run begins, where its first weights came from
+
+    Raises:   StoreError, CheckpointError: the data or the first weights do not fit; ConfigError: prepared
+              videos do not hold what the system asks
     """
     spec = recipe.image_system if stage.name == "image" else recipe.system
+    videos = PreparedVideos(files.store)
+    _require_fitting(videos, spec, stage)
     torch.manual_seed(seed)
     # On a CPU the fused attention's backward pass is several times slower than two matrix products.
     model = SystemModel(spec, ops=TORCH_OPS if torch.cuda.is_available() else TRAINING_OPS)
-    if files.init:
-        load_initial(model, files.init)
-    if files.adopt:
-        adopt(model, files.adopt)
+    report = start_from(model, files.start)
     trainer = stage_trainer(
         model,
         stage,
-        PreparedVideos(files.store),
+        videos,
         out=files.out,
         seed=seed,
         networks=_networks(files),
     )
+    if trainer.accelerator.is_main_process and not trainer.run_file.exists():
+        files.out.mkdir(parents=True, exist_ok=True)
+        (files.out / "recipe.yaml").write_text(resolved_text(recipe), encoding="utf-8")
+        if files.start:
+            (files.out / "start.json").write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
+            tell(report)
     return train_logged(
         trainer,
         until=until,
         show=show,
         validation=partial(_validation, files=files, spec=spec, stage=stage) if files.held_out else None,
+        about=lambda: {
+            **about_trained(stage.name, spec, calibrate(videos)),
+            PROVENANCE: _provenance(files, videos).to_json(),
+        },
     )
+
+
+def _require_fitting(videos: PreparedVideos, spec: SystemSpec, stage: StageConfig) -> None:
+    """Make one clip before the model is built: what a worker raised later would come with its traceback."""
+    one = stage.sampling.derive(clips=1)
+    batch = BatchMaker(videos, spec, one, frames=stage.frames, seed=0, losses=stage.losses)[0]
+    channels = batch.latents.shape[2]
+    if channels != spec.unet.latent_channels:
+        raise StoreError(
+            f"The latents in {videos.folder} have {channels} channels, but '{spec.name}' is trained on "
+            f"{spec.unet.latent_channels}; prepare the videos with the autoencoder of this system."
+        )
 
 
 def stage_trainer(
@@ -98,12 +131,10 @@ def stage_trainer(
     *,
     out: Path,
     seed: int = 0,
-    workers: int = 1,
     networks: Mapping[str, nn.Module] | None = None,
 ) -> Trainer[SystemModel]:
-    """Put a stage of a system together with its batches; what the stage freezes needs no gradient."""
-    for part in stage.frozen:
-        model.get_submodule(part).requires_grad_(False)
+    """Put a stage of a system together with its batches."""
+    set_up(model, stage)
     config = {"stage": json.loads(stage.to_json()), "system": json.loads(model.spec.to_json()), "seed": seed}
     return Trainer(
         TrainingModule(model, stage.losses, networks=networks),
@@ -119,7 +150,6 @@ def stage_trainer(
         stage,
         config=json.dumps(config),
         out=out,
-        workers=workers,
     )
 
 
@@ -129,10 +159,12 @@ def train_logged(
     until: int | None = None,
     show: Show,
     validation: Callable[["RunLog"], Validate[Model]] | None = None,
+    about: Callable[[], dict[str, str]] = dict,
 ) -> Path:
     """Train or resume whatever the trainer trains; return the path of the averaged weights.
 
-    validation builds from the log, which keeps its pictures, what is asked from time to time.
+    validation builds from the log, which keeps its pictures, what is asked from time to time. about: what
+    the weights' metadata say.
     """
     trainer.out.mkdir(parents=True, exist_ok=True)
     log = RunLog(trainer.out) if trainer.accelerator.is_main_process else None
@@ -147,44 +179,16 @@ def train_logged(
     )
     path = trainer.out / "model.safetensors"
     if trainer.accelerator.is_main_process:
-        save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, path)
+        save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, path, about())
     return path
 
 
-def load_initial(model: SystemModel, path: Path) -> list[str]:
-    """Start from an earlier stage's weights; return the names that it does not have.
-
-    Raises:   CheckpointError: the file has names that the model lacks, or another shape
-    """
-    state, own = load_weights(path), model.state_dict()
-    strange = sorted(key for key, value in state.items() if key not in own or own[key].shape != value.shape)
-    if strange:
-        raise CheckpointError(
-            f"{path} has {len(strange)} weights that this system does not, the first is '{strange[0]}'; "
-            "give the model.safetensors of the same recipe's earlier stage."
-        )
-    model.load_state_dict(state, strict=False)
-    return sorted(own.keys() - state.keys())
-
-
-def adopt(model: SystemModel, path: Path) -> int:
-    """Take over those weights of another system that have a name and a shape here; return how many.
-
-    Raises:   CheckpointError: there is none
-    """
-    own = model.state_dict()
-    taken = {
-        key: value
-        for key, value in load_weights(path).items()
-        if key in own and own[key].shape == value.shape
-    }
-    if not taken:
-        raise CheckpointError(
-            f"None of the weights in {path} has a name and a shape of '{model.spec.name}'; give a checkpoint "
-            "of a related system."
-        )
-    model.load_state_dict(taken, strict=False)
-    return len(taken)
+def _provenance(files: RunFiles, videos: PreparedVideos) -> Provenance:
+    """Join what is said of the data with what the files say that a run starts from."""
+    said = of_data(files.store.resolve().name, data=videos.index.data, licence=videos.index.licence)
+    for path in files.start:
+        said = said.joined(of_weights(path))
+    return said
 
 
 def _networks(files: RunFiles) -> dict[str, nn.Module]:
@@ -231,13 +235,17 @@ def _validation(
     sampling = stage.sampling.derive(clips=8, settings=(), drop=(), drop_past=1.0, past_noise=0.0)
     videos = PreparedVideos(files.held_out)
     batch = BatchMaker(videos, spec, sampling, frames=stage.frames, seed=1, losses=(LocalEnhancement(),))[0]
+    vae = load_autoencoder(files.vae) if files.vae else None
+    if files.vae and vae:
+        require_latents(vae, spec, path=files.vae)
 
     def validate(model: SystemModel, step: int) -> dict[str, float]:
         device = next(model.parameters()).device
-        with torch.autocast(device.type, torch.bfloat16):
-            values = audio_gap(model, batch.to(device))
-        if files.vae is not None:
-            frames = sample_clip(model, files.vae, batch)
+        there = batch.to(device)
+        with torch.autocast(device.type, _AUTOCAST.get(stage.precision), enabled=stage.precision != "no"):
+            values = audio_gap(model, there)
+        if vae is not None:
+            frames = sample_clip(model, vae.to(device), there)
             log.picture(step, "clip", contact_sheet(frames, columns=len(frames), scale=1))
         return values
 

@@ -6,8 +6,8 @@ Everything random is a function of (seed, step, rank), so a run that was killed 
 bits.
 """
 
-import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import MissingExtraError, require_extra
+from .average import exchanged, start_average, update_average
 from .checkpoint import load_run, save_run
 from .loop import LoopConfig, learning_rate
+from .optimizers import make_optimizer
 
 
 class Movable(Protocol):
@@ -71,16 +73,12 @@ class Trainer(Generic[Model]):
         *,
         config: str,
         out: Path,
-        workers: int = 1,
     ) -> None:
-        self.module, self.loop, self.config, self.out, self.workers = module, loop, config, out, workers
+        self.module, self.loop, self.config, self.out = module, loop, config, out
         self.accelerator = _accelerator(loop)
-        self.ema = copy.deepcopy(module).eval().requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            [parameter for parameter in module.parameters() if parameter.requires_grad],
-            lr=loop.learning_rate,
-            betas=loop.betas,
-            weight_decay=loop.weight_decay,
+        self.ema = start_average(module, apart=loop.average_on_cpu)
+        self.optimizer = make_optimizer(
+            [parameter for parameter in module.parameters() if parameter.requires_grad], loop
         )
         self.batches = batches(self.accelerator.process_index)
 
@@ -97,8 +95,10 @@ class Trainer(Generic[Model]):
     ) -> Model:
         """Train from where the run file stands to `until` (default: the loop's end); return the average."""
         device, loop = self.accelerator.device, self.loop
+        self.ema.to("cpu" if loop.average_on_cpu else device)
+        wrapped, optimizer = self.accelerator.prepare(self.module, self.optimizer)
         done = 0
-        if self.run_file.exists():
+        if self.run_file.exists():  # read when all is in its place: the host holds one tensor at a time
             done = load_run(
                 self.run_file,
                 module=self.module,
@@ -106,8 +106,6 @@ class Trainer(Generic[Model]):
                 optimizer=self.optimizer,
                 config=self.config,
             )
-        self.ema.to(device)
-        wrapped, optimizer = self.accelerator.prepare(self.module, self.optimizer)
         wrapped.train()
         last = min(until or loop.steps, loop.steps)
         for step, micro_batches in self._steps(done, last):
@@ -116,9 +114,10 @@ class Trainer(Generic[Model]):
             if report and self.accelerator.is_main_process:
                 report(finished, losses)
             if finished % loop.save_every == 0 or finished == last:
-                self._save(wrapped, optimizer, finished)
+                self._save(finished)
             if validate and self.accelerator.is_main_process and finished % loop.validate_every == 0:
-                report_values = validate(self.ema.model, finished)
+                with self._average_on_device() as model:
+                    report_values = validate(model, finished)
                 if report:
                     report(finished, report_values)
         return self.ema.model
@@ -147,7 +146,7 @@ class Trainer(Generic[Model]):
                 sums[name] = sums.get(name, 0.0) + float(value.detach()) / self.loop.accumulate
         update_average(
             self.ema,
-            self.accelerator.unwrap_model(wrapped),
+            self.module,
             decay=self.loop.ema_decay,
             step=step,
             buffers=self.loop.average_buffers,
@@ -161,56 +160,50 @@ class Trainer(Generic[Model]):
             self.batches,
             batch_size=None,
             sampler=numbers,
-            num_workers=self.workers,
-            prefetch_factor=2 if self.workers else None,
+            num_workers=self.loop.workers,
+            prefetch_factor=2 if self.loop.workers else None,
         )
         stream = iter(loader)
         for step in range(first, last):
             yield step, [next(stream) for _ in range(count)]
 
-    def _save(self, wrapped: nn.Module, optimizer: Any, step: int) -> None:
+    @contextmanager
+    def _average_on_device(self) -> Iterator[Model]:
+        """Give the averaged model where batches are."""
+        if not self.loop.average_on_cpu:
+            yield self.ema.model
+            return
+        with exchanged(self.ema, self.module) as averaged:
+            yield averaged.model
+
+    def _save(self, step: int) -> None:
         if self.accelerator.is_main_process:
             save_run(
                 self.run_file,
-                module=self.accelerator.unwrap_model(wrapped),
+                module=self.module,
                 ema=self.ema,
-                optimizer=getattr(optimizer, "optimizer", optimizer),
+                optimizer=self.optimizer,
                 step=step,
                 config=self.config,
             )
         self.accelerator.wait_for_everyone()
 
 
-@torch.no_grad()
-def update_average(
-    average: nn.Module, module: nn.Module, *, decay: float, step: int, buffers: bool = False
-) -> None:
-    """Move the average towards the weights; early on it follows faster, to forget the random start.
-
-    buffers: average them too, where they are no counts; otherwise the module's own are taken
-    """
-    rate = 1 - min(decay, (1 + step) / (10 + step))
-    for kept, new in zip(average.parameters(), module.parameters(), strict=True):
-        kept.lerp_(new, rate)
-    for kept, new in zip(average.buffers(), module.buffers(), strict=True):
-        if buffers and kept.is_floating_point():
-            kept.lerp_(new, rate)
-        else:
-            kept.copy_(new)
-
-
 def _accelerator(loop: LoopConfig) -> Any:
     try:
         from accelerate import Accelerator
-        from accelerate.utils import DistributedDataParallelKwargs
+        from accelerate.utils import AutocastKwargs, DistributedDataParallelKwargs
     except ImportError as error:
         raise _train_extra() from error
-    # The ReferenceNet's last layers feed nobody, so some parameters never get a gradient.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    # The ReferenceNet's last layers feed nobody, so some parameters never get a gradient. Gradients lie in
+    # the buckets that devices exchange, not beside them.
+    parallel = DistributedDataParallelKwargs(find_unused_parameters=True, gradient_as_bucket_view=True)
+    # A cache would hold all weights in 16 bits through the whole step; each is read once, twice at most.
+    autocast = AutocastKwargs(cache_enabled=False)
     return Accelerator(
         mixed_precision=loop.precision,
         gradient_accumulation_steps=loop.accumulate,
-        kwargs_handlers=[unused],
+        kwargs_handlers=[parallel, autocast],
     )
 
 

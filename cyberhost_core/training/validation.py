@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..backbone.vae import TinyVAE
+from ..checkpoints.stable_diffusion import StableDiffusionVAE
 from ..conditioners.values import NOTHING
 from ..sampling.denoise import SamplingOptions
 from ..sampling.video import sample_segment
@@ -33,7 +34,7 @@ def audio_gap(model: SystemModel, batch: Batch) -> dict[str, float]:
     return {"held_out": float(overall), "audio_gap": float((wrong_error - true_error) / true_error)}
 
 
-def sample_clip(model: SystemModel, vae: TinyVAE, batch: Batch) -> np.ndarray:
+def sample_clip(model: SystemModel, vae: TinyVAE | StableDiffusionVAE, batch: Batch) -> np.ndarray:
     """Sample the batch's first clip: its reference picture, then the frames, uint8 (1 + F, Y, X, 3)."""
     one = slice(0, 1)
     first = replace(
@@ -48,7 +49,8 @@ def sample_clip(model: SystemModel, vae: TinyVAE, batch: Batch) -> np.ndarray:
         latents = sample_segment(
             model, reference, first.driven(NOTHING), batch.noise[0], options, on_step=_no_report
         )
-        pictures = vae.decode(torch.cat([first.portrait["latents"], latents]))
+        shown = torch.cat([first.portrait["latents"], latents]) / model.spec.latent_scale
+        pictures = torch.cat([vae.decode(one) for one in shown.split(1)])  # bounds the memory
     return ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 

@@ -3,6 +3,7 @@
 AudioTrack --at the model's rate--> generate_motion --at the video's rate--> HandTrack
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class MotionRequest:
     """What the user asks of the motion.
 
     amplitudes: left, right, as factors of the training data's; picture: a native CLIP_VISION_OUTPUT or None;
-    steps: None as the model asks
+    steps: None as the model asks; hands: which to move, left and right
     """
 
     seed: int
@@ -43,6 +44,7 @@ class MotionRequest:
     amplitudes: tuple[float, float]
     picture: Any
     steps: int | None
+    hands: tuple[bool, bool]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def gestures(
     rate, notices = float(network.fps), []
     if rate != audio.fps:
         notices.append(f"The hands were made at {rate:g} frames per second and moved to {audio.fps:g}.")
-    parameters = _motion(network, audio, person=person, wanted=wanted)
+    parameters = _motion(network, audio, person=person, wanted=wanted, notice=notices.append)
     pose = (
         pose_from_parameters(parameters, height=_HEIGHT, width=_WIDTH)
         if person is None
@@ -85,7 +87,14 @@ def gestures(
     return GeneratedHands(track, notices)
 
 
-def _motion(network: Any, audio: AudioTrack, *, person: Pose | None, wanted: MotionRequest) -> HandParameters:
+def _motion(
+    network: Any,
+    audio: AudioTrack,
+    *,
+    person: Pose | None,
+    wanted: MotionRequest,
+    notice: Callable[[str], None],
+) -> HandParameters:
     from ...cyberhost_core.gesture.sampling import generate_motion
 
     audio_FD = _at_rate(audio, float(network.fps))
@@ -100,8 +109,10 @@ def _motion(network: Any, audio: AudioTrack, *, person: Pose | None, wanted: Mot
         style=wanted.style,
         amplitudes=network.amplitudes(wanted.amplitudes),
         image_D=_picture(wanted.picture, width=network.config.transformer.image_dim),
+        hands=wanted.hands,
         steps=wanted.steps,
         progress=counted_steps(),
+        notice=notice,
         **told,
     )
 

@@ -20,6 +20,7 @@ MODULES = {
     "onnxruntime-gpu": "onnxruntime",
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
+    "pyyaml": "yaml",
     "scikit-image": "skimage",
     "tensorboard": "torch.utils.tensorboard",
 }

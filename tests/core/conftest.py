@@ -37,7 +37,14 @@ from cyberhost_core.conditioners.reference_features import ReferenceFeatures
 from cyberhost_core.conditioners.region_identity import RegionIdentity
 from cyberhost_core.conditioners.sound import Sound
 from cyberhost_core.conditioners.values import NOTHING, REFERENCE, SOUND, Drive, Encoded
-from cyberhost_core.data.store import PreparedVideo, PreparedVideos, StoreIndex, write_index, write_video
+from cyberhost_core.data.store import (
+    Bucket,
+    PreparedVideo,
+    PreparedVideos,
+    StoreIndex,
+    write_index,
+    write_video,
+)
 from cyberhost_core.diffusion.schedule import ScheduleSpec
 from cyberhost_core.hands.parameters import HandParameters
 from cyberhost_core.systems.model import SystemModel
@@ -50,7 +57,7 @@ UNBOUNDED = {"latents", "noised", "past", "audio", "face_vector", "image_vector"
 
 @pytest.fixture
 def small_spec() -> SystemSpec:
-    banks = (BankConfig(axis="spatial", spatial=6), BankConfig(axis="temporal", temporal=3))
+    banks = (BankConfig(axis="spatial", spatial=6, rows=2), BankConfig(axis="temporal", temporal=3))
     regions = tuple(
         RegionAttentionConfig(region=region, width=16, heads=2, banks=banks, identity_dim=12, mask_width=4)
         for region in ("face", "hands")
@@ -238,6 +245,7 @@ def make_video() -> Callable[..., PreparedVideo]:
             hand_confidence_FH=rng.uniform(0.5, 1, (frames, 2)).astype(np.float32),
             audio_FD=rng.standard_normal((frames, feature_dim)).astype(np.float16),
             clarity_F4=rng.uniform(0, 40, (frames, 4)).astype(np.float32),
+            picture_db=float(rng.uniform(28, 32)),
             reference_R=np.array([0, frames // 2]),
             hand_crops_RHCYX=rng.integers(0, 256, (2, 2, 3, 128, 128), dtype=np.uint8),
             face_vectors_RD=rng.standard_normal((2, 512)).astype(np.float32),
@@ -248,12 +256,17 @@ def make_video() -> Callable[..., PreparedVideo]:
 
 @pytest.fixture
 def make_store(tmp_path: Path, make_video: Callable[..., PreparedVideo]) -> Callable[..., PreparedVideos]:
-    def make_store(spec: SystemSpec, *, videos: int = 3, frames: int = 24) -> PreparedVideos:
-        folder = tmp_path / "store"
-        ids = tuple(f"video-{number}" for number in range(videos))
-        for number, name in enumerate(ids):
-            write_video(folder, name, make_video(spec, frames=frames, seed=number))
-        write_index(folder, StoreIndex(height=spec.height, width=spec.width, fps=25.0, ids=ids))
+    def make_store(spec: SystemSpec, *, videos: int = 3, wide: int = 0, frames: int = 24) -> PreparedVideos:
+        """Write videos of the system's size, and some that are as wide as those are high."""
+        folder, buckets = tmp_path / "store", []
+        lying = spec.derive(height=spec.width, width=spec.height)
+        for kind, count, shown in (("video", videos, spec), ("wide", wide, lying)):
+            ids = tuple(f"{kind}-{number}" for number in range(count))
+            for number, name in enumerate(ids):
+                write_video(folder, name, make_video(shown, frames=frames, seed=number))
+            if ids:
+                buckets.append(Bucket(height=shown.height, width=shown.width, ids=ids))
+        write_index(folder, StoreIndex(fps=25.0, buckets=tuple(buckets)))
         return PreparedVideos(folder)
 
     return make_store

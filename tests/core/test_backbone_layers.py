@@ -11,6 +11,7 @@ from cyberhost_core.backbone.conditions import join
 from cyberhost_core.backbone.transformer import SpatialTransformerConfig
 from cyberhost_core.backbone.unet import UNetConfig
 from cyberhost_core.errors import ConfigError
+from cyberhost_core.systems.cyberhost import without_temporal_latents
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
 
@@ -178,10 +179,10 @@ def test_every_part_of_the_reference_reaches_the_output(
     assert not torch.allclose(told.predict(told.conditions()), before, atol=1e-4)
 
 
-def test_frames_are_independent_of_each_other_without_motion_modules(
+def test_frames_are_independent_of_each_other_without_motion_modules_and_temporal_latents(
     small_spec: SystemSpec, build: Callable, clips: Callable
 ) -> None:
-    spec = small_spec.derive(unet=small_spec.unet.without("motion_module"))
+    spec = without_temporal_latents(small_spec.derive(unet=small_spec.unet.without("motion_module")))
     told = clips(build(spec), count=1)
     together = told.predict(told.conditions())
     frames: list[Tensor] = []

@@ -29,7 +29,7 @@ MEASURE = Path(__file__).with_name("measure_loading.py")
 
 def at_small_size(spec: SystemSpec) -> SystemSpec:
     """The same parts and layers in the same places, a few thousand times smaller."""
-    banks = (BankConfig(axis="spatial", spatial=6), BankConfig(axis="temporal", temporal=3))
+    banks = (BankConfig(axis="spatial", spatial=6, rows=2), BankConfig(axis="temporal", temporal=3))
     channels = (32, 32, 64, 64)[: len(spec.unet.channels)]
     spec = spec.derive(unet=spec.unet.derive(channels=channels, norm_groups=8), height=64, width=64)
     spec = map_regions(spec, lambda ram: ram.derive(width=16, heads=2, banks=banks, mask_width=4))
@@ -99,7 +99,9 @@ def test_a_part_that_is_computed_from_weights_that_are_not_there_yet_is_a_fault(
 @pytest.fixture
 def half(small_spec: SystemSpec, build: Callable, tmp_path: Path) -> Path:
     path = tmp_path / "half.safetensors"
-    save_checkpoint(path, Checkpoint(model=build(small_spec).half(), vae=None, audio_encoder=None))
+    save_checkpoint(
+        path, Checkpoint(model=build(small_spec).half(), vae=None, audio_encoder=None), precision="fp16"
+    )
     return path
 
 
@@ -142,7 +144,9 @@ def test_loading_takes_the_memory_of_the_weights_and_little_more(
     """A file of N bytes in 16 bits takes N bytes in a type of 16 bits, 2 N in one of 32; 15 % to spare."""
     path = tmp_path / "large.safetensors"
     wide = small_spec.derive(unet=small_spec.unet.derive(channels=(320, 640)))
-    save_checkpoint(path, Checkpoint(model=SystemModel(wide).half(), vae=None, audio_encoder=None))
+    save_checkpoint(
+        path, Checkpoint(model=SystemModel(wide).half(), vae=None, audio_encoder=None), precision="fp16"
+    )
     stored = path.stat().st_size
     assert stored > 100 << 20
     run = subprocess.run(

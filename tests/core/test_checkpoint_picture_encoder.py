@@ -36,11 +36,14 @@ def test_stable_diffusions_autoencoder_gives_the_scaled_mean(small_spec, stable,
     tensors = {f"vae.{name}": value for name, value in stable.state_dict().items()}
     metadata = {"format": "cyberhost-1", "system": small_spec.to_json(), "vae": json.dumps(config)}
     save_file(tensors, path, metadata)
-    latents = load_picture_encoder(path).encode(PICTURES)
+    encoder = load_picture_encoder(path)
+    latents = encoder.encode(PICTURES)
     with torch.no_grad():
         mean = stable.encoder(PICTURES)
         mean = stable.quant_conv(mean)[:, :4]
+        again = stable.decode(mean).sample.clamp(-1, 1)
     np.testing.assert_allclose(latents, 0.18215 * mean, atol=1e-5)
+    np.testing.assert_allclose(encoder.decode(latents), again, atol=1e-4)
     tensors.pop("vae.quant_conv.bias")
     save_file(tensors, path, metadata)
     with pytest.raises(CheckpointError, match="does not fit its configuration"):

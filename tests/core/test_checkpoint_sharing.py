@@ -26,8 +26,8 @@ def pair(tmp_path: Path, small_spec: SystemSpec, build: Callable) -> tuple[Path,
     model.reference_net.load_state_dict(first.model.reference_net.state_dict())
     second = Checkpoint(model=model, vae=first.vae, audio_encoder=None)
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    save_checkpoint(one, first, eight_bit=True)
-    save_checkpoint(two, second, eight_bit=True, beside=one)
+    save_checkpoint(one, first, precision="8bit")
+    save_checkpoint(two, second, precision="8bit", beside=one)
     return one, two, second
 
 
@@ -45,7 +45,7 @@ def test_what_is_shared_is_stored_once_and_loads_as_if_it_were_whole(
 ) -> None:
     _, two, second = pair
     whole = tmp_path / "whole.safetensors"
-    save_checkpoint(whole, second, eight_bit=True)
+    save_checkpoint(whole, second, precision="8bit")
     with safe_open(two, framework="pt") as file:
         assert json.loads(file.metadata()["shared"]) == {
             "reference_net": "one.safetensors",
@@ -91,4 +91,4 @@ def test_files_in_two_folders_cannot_share(pair: tuple[Path, Path, Checkpoint], 
     one, _, second = pair
     (tmp_path / "sub").mkdir()
     with pytest.raises(CheckpointError, match="lies in another folder"):
-        save_checkpoint(tmp_path / "sub" / "two.safetensors", second, eight_bit=True, beside=one)
+        save_checkpoint(tmp_path / "sub" / "two.safetensors", second, precision="8bit", beside=one)

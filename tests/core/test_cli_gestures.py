@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,16 @@ from cyberhost_core.data.gesture_store import (
     write_gesture_index,
 )
 from cyberhost_core.exams.gestures.gesture_exam import GestureExam, examine_gestures
+from cyberhost_core.gesture.model import Learnt
+from cyberhost_core.hands.limbs import limbs_of
 from cyberhost_core.perception.speech import SpeechFeatures
 from cyberhost_core.puppets.gesture_clips import puppet_hands, puppet_utterance, resting_offset
 from cyberhost_core.puppets.identity import random_identity
 from cyberhost_core.puppets.performance import random_performance
 from cyberhost_core.puppets.speech import bundled_utterances
 from cyberhost_core.puppets.world import render_performance
+from cyberhost_core.training.gestures.recipe_files import read_gesture_recipe
+from cyberhost_core.training.gestures.run import gesture_recipe
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
 
@@ -77,11 +82,12 @@ def test_hands_without_pictures_are_those_of_the_drawn_puppet() -> None:
     shoulders = drawn.pose.body_FKC[:, (5, 2), :2] / (96, 128)
     np.testing.assert_allclose(hands.offset_FD[:, [1, 2]], shoulders[:, 0], atol=1e-5)
     np.testing.assert_allclose(hands.offset_FD[:, [5, 6]], shoulders[:, 1], atol=1e-5)
+    np.testing.assert_allclose(hands.limbs_FKC, limbs_of(drawn.pose), atol=1e-5)
     assert resting_offset(identity).shape == (1, 8)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("joints", "numbers"), [("hands", 134), ("arms", 146)])
+@pytest.mark.parametrize(("joints", "numbers"), [("hands", 134), ("keypoints", 164), ("arms", 146)])
 def test_training_writes_a_model_and_goes_on(
     joints: str, numbers: int, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -93,6 +99,7 @@ def test_training_writes_a_model_and_goes_on(
     model = load_gestures(weights)
     assert (model.config.form, model.config.transformer.vector) == (joints, numbers)
     assert model.config.transformer.audio_dim == 7
+    assert model.config.learnt == Learnt(styles=("speaking",), one_hand=True)
     assert load_gestures(packed).config == model.config
     steps = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()]
     assert steps == [1, 2]
@@ -103,6 +110,9 @@ def test_what_cannot_be_trained_is_said(store: Path, tmp_path: Path, capsys: pyt
     assert "holds no gesture clips" in capsys.readouterr().err
     assert main(["train", "gestures", str(store), str(tmp_path / "run"), "--recipe", "huge"]) == UNUSABLE
     assert "no gesture recipe 'huge'" in capsys.readouterr().err
+    noise = ["train", "gestures", str(store), str(tmp_path / "run"), "--prediction", "epsilon"]
+    assert main(noise) == UNUSABLE
+    assert "a width of 128 cannot hold the noise of 134 numbers" in capsys.readouterr().err
 
 
 def test_a_file_of_another_kind_is_not_examined(capsys: pytest.CaptureFixture) -> None:
@@ -133,3 +143,32 @@ def test_the_exam_measures_a_model_and_another_beside_it() -> None:
     assert "hands (tiny-gestures.safetensors)" in report.to_text()
     generated = [(done, total) for stage, done, total in told if stage == "generate hands"]
     assert generated == [(done, 24) for done in range(1, 25)] * 2
+
+
+def test_a_recipe_is_changed_by_a_file_and_by_the_command(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    named = partial(gesture_recipe, clips=GestureClips(store), form="hands")
+    tiny, file = named("tiny"), tmp_path / "mine.yaml"
+    assert read_gesture_recipe("tiny", named=named) == tiny
+    file.write_text("extends: tiny\nloop: {learning_rate: 5e-4}\nmodel: {transformer: {width: 64}}\n")
+    mine = read_gesture_recipe(str(file), ["sampling.spans=3", "loop.workers=0"], named=named)
+    assert mine.loop == tiny.loop.derive(learning_rate=5e-4, workers=0)
+    assert mine.model.transformer == tiny.model.transformer.derive(width=64)
+    assert (mine.sampling.spans, mine.loss) == (3, tiny.loss)
+    whole = tmp_path / "whole.yaml"
+    whole.write_text(mine.to_json())  # JSON is YAML
+    assert read_gesture_recipe(str(whole), named=named) == mine
+    command = ["train", "gestures", str(store), str(tmp_path / "run"), "--recipe", str(file)]
+    for change, said in (
+        ("loop.steps=0", "--set loop.steps=0 cannot be used: loop.steps is 0, but should be greater than or"),
+        (
+            "loop.rate=1",
+            "--set loop.rate=1 cannot be used: loop.rate is not known; known are steps, learning",
+        ),
+    ):
+        assert main([*command, "--set", change]) == UNUSABLE
+        assert said in capsys.readouterr().err
+    file.write_text("extends: tiny\nloops: {}\n")
+    assert main(command) == UNUSABLE
+    assert f"The recipe {file} cannot be used: loops is not known; known are mod" in capsys.readouterr().err

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from cyberhost_core.controls.hand_clarity import hand_clarity, laplacian_deviation
+from cyberhost_core.controls.hand_clarity import (
+    absolute_clarities,
+    clarity_scores,
+    hand_clarity,
+    laplacian_deviation,
+)
 from cyberhost_core.types import Pose
 
 RNG = np.random.default_rng(5)
@@ -50,6 +55,12 @@ def test_a_hand_that_a_clip_never_shows_is_neutral() -> None:
     assert scores[:, 0].tolist() == [7, 7, 7]
     assert scores[:, 2].tolist() == [1, 1, 1]
     assert scores[:, 1].min() > 0
+
+
+def test_a_video_that_is_measured_in_pieces_has_the_scores_of_the_whole() -> None:
+    images, pose = clip(7, left_seen=[True, False, True, True, False, True, True])
+    pieces = [absolute_clarities(images[part], pose[part]) for part in (slice(0, 3), slice(3, 7))]
+    assert torch.equal(clarity_scores(np.concatenate(pieces)), hand_clarity(images, pose))
 
 
 def test_a_flat_picture_scores_zero_and_does_not_divide_by_it() -> None:

@@ -12,21 +12,20 @@ from diffusers.models.unets.unet_motion_model import MotionAdapter, UNetMotionMo
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from cyberhost_core.backbone.latents_bank import BankConfig
 from cyberhost_core.backbone.motion_module import sinusoidal
 from cyberhost_core.checkpoints.accounting import Report, UnaccountedWeightsError
-from cyberhost_core.checkpoints.assemble import assemble, plan_assembly
+from cyberhost_core.checkpoints.assemble import assemble, assembled_system, plan_assembly
 from cyberhost_core.checkpoints.file import load_checkpoint
-from cyberhost_core.conditioners.sound import Sound
-from cyberhost_core.errors import CheckpointError
-from cyberhost_core.systems.cyberhost import map_regions, paper
+from cyberhost_core.errors import CheckpointError, ConfigError
+from cyberhost_core.systems.cyberhost import paper
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.spec import SystemSpec
 
 from .original_names import Shapes, original_autoencoder, original_unet
+from .small_parents import HEADS, narrow
 from .weight_files import is_position, peer_shapes, write_sparse
 
-WIDTHS, HEADS, GROUPS, TOKENS = (32, 64, 32, 64), 2, 8, 24
+WIDTHS, GROUPS, TOKENS = (32, 64, 32, 64), 8, 24
 OWN = r"(denoiser\..*\.(norm_audio|attn_audio|face_attentions|hands_attentions)\.|(?!denoiser|reference_net))"
 BESIDE = {  # what else a whole Stable Diffusion file holds, and why it is left out
     "cond_stage_model.transformer.text_model.embeddings.position_ids": "the text encoder",
@@ -81,6 +80,27 @@ def dropped_in(report: Report) -> dict[str, str]:
     }
 
 
+def test_every_system_of_stable_diffusions_latents_can_be_assembled(tmp_path: Path) -> None:
+    """EMO2's 36 positions are no obstacle: they are sinusoids, and the parent's 32 are left out."""
+    unet = write_sparse(tmp_path / "unet.safetensors", sd15())
+    motion = write_sparse(tmp_path / "motion.safetensors", motion_v2())
+    brought = set()
+    for name in ("cyberhost", "cyberhost-head", "emo2"):
+        spec = assembled_system(name)
+        assert spec.name == name
+        report = plan_assembly(unet, motion, spec=spec).report
+        matched = {ours for group in report.groups.values() for ours in group.matched}
+        assert matched | set(names_in(report, "initialised")) == on_meta(spec).state_dict().keys()
+        brought.add(frozenset(matched))
+    assert len(brought) == 1, "all three have the same parents"
+
+
+@pytest.mark.parametrize("name", ["cyberhost-tiny", "emo2-tiny", "hallo", "cyberhots"])
+def test_no_other_system_starts_from_stable_diffusion(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"no system '{name}' that .*: cyberhost, cyberhost-head, emo2\.$"):
+        assembled_system(name)
+
+
 UNETS: dict[str, Callable[[], Shapes]] = {"diffusers": sd15, "original": original_file}
 MOTIONS: dict[str, tuple[Callable[[], Shapes], str]] = {
     "v2": (motion_v2, ""),
@@ -107,6 +127,7 @@ def test_every_weight_of_the_full_size_parents_is_accounted_for(
     report = plan_assembly(
         write_sparse(tmp_path / "unet.safetensors", unet_shapes),
         write_sparse(tmp_path / "motion.safetensors", motion_shapes, prefix=prefix),
+        spec=paper(),
     ).report
     matched, dropped = {}, dropped_in(report)
     for group in report.groups.values():
@@ -139,12 +160,12 @@ def test_what_else_a_stable_diffusion_file_holds_is_left_out_with_the_reason(tmp
     shapes = original_file()
     unet = write_sparse(tmp_path / "unet.safetensors", shapes)
     motion = write_sparse(tmp_path / "motion.safetensors", motion_v2())
-    dropped = dropped_in(plan_assembly(unet, motion).report)
+    dropped = dropped_in(plan_assembly(unet, motion, spec=paper()).report)
     for name, reason in BESIDE.items():
         assert reason in dropped[name]
     inside = [name for name in shapes if name.startswith("first_stage_model.")]
     assert all("autoencoder" in dropped[name] for name in inside)
-    plan = plan_assembly(unet, motion, vae=unet)
+    plan = plan_assembly(unet, motion, spec=paper(), vae=unet)
     kept = {ours: origin for group in plan.report.groups.values() for ours, origin in group.matched.items()}
     autoencoder = {origin.split(": ")[1] for ours, origin in kept.items() if ours.startswith("vae.")}
     assert autoencoder == set(inside)
@@ -159,17 +180,7 @@ def test_what_else_a_stable_diffusion_file_holds_is_left_out_with_the_reason(tmp
 
 @pytest.fixture
 def spec() -> SystemSpec:
-    banks = (BankConfig(axis="spatial", spatial=6), BankConfig(axis="temporal", temporal=3))
-    whole = paper()
-    layers = tuple(
-        layer.derive(heads=HEADS) if layer.kind in ("spatial_transformer", "motion_module") else layer
-        for layer in whole.unet.layers
-    )
-    plain = tuple(layer.derive(heads=HEADS) for layer in whole.unet.plain_layers)
-    unet = whole.unet.derive(channels=WIDTHS, norm_groups=GROUPS, layers=layers, plain_layers=plain)
-    small = whole.derive(unet=unet, height=128, width=64)
-    small = map_regions(small, lambda ram: ram.derive(width=16, heads=2, banks=banks, mask_width=4))
-    return small.changing(Sound, lambda sound: sound.derive(feature_dim=6))
+    return narrow(paper(), widths=WIDTHS, groups=GROUPS, feature_dim=6, height=128, width=64)
 
 
 @pytest.fixture

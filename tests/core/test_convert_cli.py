@@ -109,6 +109,10 @@ def test_a_surprise_is_accounted_for_and_ends_in_one_sentence(
         (["animate-anyone", "gone", "OUT", "--audio-encoder", "x"], "--audio-encoder"),
         (["assemble", "OUT"], "--unet"),
         (["assemble", "--unet", "gone", "--motion", "gone", "OUT"], "There is no file or folder gone"),
+        (
+            ["assemble", "--unet", "a", "--motion", "b", "OUT", "--system", "emo2-tiny"],
+            "no system 'emo2-tiny'",
+        ),
     ],
 )
 def test_bad_commands_end_in_exit_code_2(
@@ -155,7 +159,9 @@ def test_assemble_takes_parents_and_gives_a_checkpoint(
     arguments = ["--unet", "sd", "--motion", "mm.ckpt", str(out), "--seed", "5", "--dtype", "fp32"]
     assert main(["convert", "assemble", *arguments]) == OK
     assert told["parents"] == (Path("sd"), Path("mm.ckpt"), out)
-    assert (told["seed"], told["dtype"]) == (5, torch.float32)
+    assert (told["seed"], told["dtype"], told["spec"].name) == (5, torch.float32, "cyberhost")
+    assert main(["convert", "assemble", *arguments, "--system", "emo2"]) == OK
+    assert told["spec"].name == "emo2"
     assert capsys.readouterr().out.endswith(f"{out}: 2 MB\n")
 
 

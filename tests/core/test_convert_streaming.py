@@ -134,7 +134,7 @@ def test_a_run_that_does_not_end_leaves_everything_as_it_was(
 def test_numbers_that_the_type_cannot_hold_are_refused_and_named(tmp_path: Path) -> None:
     path = tmp_path / "out.safetensors"
     large = {"layer.weight": torch.tensor([1.0, -70000.0])}
-    with pytest.raises(CheckpointError, match=r"'layer\.weight' .*above.* --dtype bf16"):
+    with pytest.raises(CheckpointError, match=r"'layer\.weight' .*above.* choose bf16"):
         write(path, entries(large, torch.float16))
     write(path, entries(large, torch.bfloat16))
     for wrong in (float("nan"), float("inf"), -float("inf")):

@@ -12,20 +12,30 @@ from cyberhost_core import bundled
 from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
 from cyberhost_core.cli.main import main
 from cyberhost_core.controls.audio_windows import interpolate_to_fps
+from cyberhost_core.controls.hand_clarity import NEUTRAL_ABSOLUTE, hand_clarity
 from cyberhost_core.controls.pose_file import PoseTrack, load_pose_track, save_pose_track
+from cyberhost_core.controls.regions import hand_crops, hands_seen
 from cyberhost_core.data.encode import Encoder
 from cyberhost_core.data.footage import FootageFormat, Stores, prepare_footage, read_footage
 from cyberhost_core.data.framing import Framing
 from cyberhost_core.data.gesture_store import GestureClips
-from cyberhost_core.data.manifest import ManifestEntry, ManifestError, of_split, read_manifest, write_manifest
+from cyberhost_core.data.manifest import (
+    ManifestEntry,
+    ManifestError,
+    holding_out,
+    of_split,
+    read_manifest,
+    write_manifest,
+)
 from cyberhost_core.data.manifest_making import make_manifest
 from cyberhost_core.data.store import PreparedVideos
 from cyberhost_core.errors import ConfigError, CyberHostError, MediaError
+from cyberhost_core.hands.mixing import absent
 from cyberhost_core.hands.parameters import HandParameters
 from cyberhost_core.hands.poses import hand_points, pose_from_parameters
 from cyberhost_core.hands.track import HandTrack, load_hand_track, save_hand_track
 from cyberhost_core.media.audio import Sound
-from cyberhost_core.media.video import VideoWriter
+from cyberhost_core.media.video import VideoWriter, read_frames
 from cyberhost_core.perception.face_identity import FaceIdentity
 from cyberhost_core.perception.pose import PoseDetector
 from cyberhost_core.puppets.speech import bundled_utterances
@@ -167,8 +177,8 @@ def test_the_stores_feed_a_step_of_both_trainings(stores, tmp_path):
     assert torch.isfinite(batch.latents).all() and batch.latents.shape[0] == 2
     recipe = GESTURE_RECIPES["tiny"](audio_dim=2, form="hands")
     small = recipe.model.transformer.derive(width=16, blocks=1, heads=2, frames=16)
-    recipe = recipe.derive(model=recipe.model.derive(transformer=small))
-    trainer = gesture_trainer(recipe, gestures, out=tmp_path / "run", workers=0)
+    recipe = recipe.derive(model=recipe.model.derive(transformer=small), loop=recipe.loop.derive(workers=0))
+    trainer = gesture_trainer(recipe, gestures, out=tmp_path / "run")
     losses = []
     trainer.run(until=1, report=lambda _step, values: losses.append(values))
     assert len(losses) == 1 and all(np.isfinite(value) for value in losses[0].values())
@@ -335,6 +345,167 @@ def test_pictures_keypoints_and_hands_are_framed_alike():
     )
 
 
+def framed_clip(folder: Path, video: PuppetVideo, *, left: int, right: int, scale: int = 1) -> Path:
+    """Film a puppet larger, with empty room at its sides, and list the one clip in a manifest."""
+    wide = np.pad(video.frames_FYXC, ((0, 0), (0, 0), (left, right), (0, 0)), mode="edge")
+    frames = wide.repeat(scale, axis=1).repeat(scale, axis=2)
+    rows, columns = frames.shape[1:3]
+    points = video.pose.packed_FKC() + np.array([left, 0, 0])
+    pose = Pose.from_packed(points, height=HEIGHT, width=WIDTH + left + right)
+    folder.mkdir(exist_ok=True)
+    sound = Sound(video.wave_T[None], SPEECH_RATE_HZ)
+    with VideoWriter(folder / f"{folder.name}.mp4", fps=FPS, height=rows, width=columns, sound=sound) as file:
+        file.write(frames)
+    make_manifest(
+        folder,
+        folder / "manifest.jsonl",
+        detector=Recorded(pose.scaled(height=rows, width=columns)),
+        say=silent,
+        leave_out=refuse,
+    )
+    return folder / "manifest.jsonl"
+
+
+def test_clips_of_other_proportions_keep_about_theirs_in_one_store(tmp_path, videos):
+    """A wide clip stays wide, with its hands where they are seen, and makes batches of its own."""
+    from cyberhost_core.conditioners.sound import Sound as Heard
+    from cyberhost_core.systems.emo2 import tiny
+    from cyberhost_core.training.batches import BatchMaker, SamplingConfig
+
+    tall, wide = (
+        framed_clip(tmp_path / name, video, left=room, right=room)
+        for name, video, room in zip(("tall", "wide"), videos, (0, 48), strict=True)
+    )
+    torch.manual_seed(0)
+    network = FaceIdentity(bundled.require(bundled.FACE_NETWORK))
+    encoder = Encoder(TinyVAE(TinyVAEConfig(latent_channels=16)).eval(), network)
+    prepare_footage(
+        [*read_manifest(wide), *read_manifest(tall)],
+        Stores(videos=(tmp_path / "store", encoder)),
+        speech=Loudness(),
+        to=FootageFormat(HEIGHT, WIDTH, float(FPS), unit=16),
+        say=silent,
+    )
+    store = PreparedVideos(tmp_path / "store")
+    assert {bucket.ids[0][6:]: bucket.size for bucket in store.index.buckets} == {
+        "tall": (128, 96),
+        "wide": (96, 128),
+    }
+    for video in store:
+        assert video.latents_FCHW.shape[2:] == (video.pose.height // 8, video.pose.width // 8)
+        seen = np.stack([video.pose.left_hand_FKC, video.pose.right_hand_FKC], axis=1)
+        ours = hand_points(video.hands, height=video.pose.height, width=video.pose.width)[..., :2]
+        both = video.hands.valid_FH & (seen[..., 2] > 0).all(axis=-1)
+        assert both.any()
+        assert np.median(np.linalg.norm(ours - seen[..., :2], axis=-1)[both]) < 2
+    spec = tiny().changing(Heard, lambda sound: sound.derive(feature_dim=2)).derive(any_size=True)
+    made = BatchMaker(store, spec, SamplingConfig(clips=2), frames=1, seed=0)
+    shapes = {made[step].latents.shape[3:] for step in range(12)}
+    assert shapes == {(16, 12), (12, 16)}
+
+
+def test_hand_clarity_is_that_of_the_frames_as_they_were_filmed(tmp_path, videos):
+    """Filmed at twice the store's size, hands have the film's scores, not those of what was made of it."""
+    (clip,) = read_manifest(framed_clip(tmp_path / "large", videos[0], left=0, right=0, scale=2))
+    footage = read_footage(clip, TO)
+    filmed = read_frames(clip.path("video"))
+    pose = load_pose_track(clip.path("keypoints")).pose
+    assert torch.equal(footage.clarity_F4, hand_clarity(filmed, pose))
+    resized = hand_clarity(footage.frames_FYXC, footage.pose)
+    assert (footage.clarity_F4[:, :2] - resized[:, :2]).abs().mean() > 0.5
+
+
+def test_a_hand_that_the_crop_cuts_off_has_no_score_of_its_own(tmp_path, videos):
+    manifest = framed_clip(tmp_path / "aside", videos[0], left=96, right=0)  # the crop keeps the empty half
+    (clip,) = read_manifest(manifest)
+    footage = read_footage(clip, TO)
+    cut_off = ~hands_seen(footage.pose)
+    assert cut_off.all(axis=0).any(), "a hand is out of the picture all the time"
+    never = np.flatnonzero(cut_off.all(axis=0))
+    assert (footage.clarity_F4[:, never] == NEUTRAL_ABSOLUTE).all()
+    assert (footage.clarity_F4[:, never + 2] == 1).all()
+
+
+def test_every_twelfth_frame_with_a_face_may_be_the_reference_with_crops_of_its_own(videos):
+    """A video of three different takes, whose first frames hide the face."""
+    frames = np.concatenate([video.frames_FYXC for video in (videos[0], videos[1], videos[0])])
+    points = np.concatenate([video.pose.packed_FKC() for video in (videos[0], videos[1], videos[0])])
+    points[:5, 18 : 18 + 68, 2] = 0
+    pose = Pose.from_packed(points, height=HEIGHT, width=WIDTH)
+    torch.manual_seed(0)
+    vae = TinyVAE(TinyVAEConfig()).eval()
+    network = FaceIdentity(bundled.require(bundled.FACE_NETWORK))
+    made = Encoder(vae, network).encode(
+        frames,
+        pose,
+        hands=absent(36, fps=float(FPS), source="test"),
+        detected=pose,
+        audio_FD=torch.zeros(36, 2),
+        clarity_F4=torch.ones(36, 4),
+    )
+    assert made.reference_R.tolist() == [5, 17, 29]
+    for place, frame in enumerate(made.reference_R):
+        crops = (hand_crops(frames[frame], pose[frame : frame + 1]).images_NCHW + 1) * 127.5
+        np.testing.assert_allclose(made.hand_crops_RHCYX[place], crops.numpy(), atol=0.51)
+        np.testing.assert_allclose(
+            made.face_vectors_RD[place],
+            network.embed(frames[frame], pose.face_FKC[frame : frame + 1]),
+            atol=1e-6,
+        )
+    again = vae.decode(torch.from_numpy(made.latents_FCHW[5:6].astype(np.float32)))
+    pixels = ((again + 1) * 127.5).permute(0, 2, 3, 1).detach().numpy()
+    squared = np.square(pixels - frames[5].astype(np.float64)).mean()
+    assert made.picture_db == pytest.approx(10 * np.log10(255**2 / squared), abs=0.05)
+
+
+def entry(video: str, *, identity: str | None = None, source: str | None = None) -> ManifestEntry:
+    return ManifestEntry(video=video, hands="h", keypoints="k", identity=identity, source=source)
+
+
+def test_all_clips_of_a_person_or_a_recording_lie_on_one_side():
+    entries = [
+        entry("1.mp4", identity="anna"),
+        entry("2.mp4", source="talk"),
+        entry("3.mp4", identity="ben", source="talk"),
+        entry("4.mp4", source="talk"),
+        entry("5.mp4"),
+        entry("6.mp4", identity="anna", source="other"),
+    ]
+    for every, held_out in ((0, []), (1, [1, 2, 3, 4, 5, 6]), (2, [2, 4, 5]), (3, [3]), (9, [])):
+        split = [each.split for each in holding_out(entries, every=every)]
+        assert [number for number, side in enumerate(split, start=1) if side == "held_out"] == held_out
+
+
+def test_identities_in_a_manifest_are_kept_and_decide_the_split(broken, tmp_path):
+    """Somebody wrote that both clips show one person, so that the second look holds out both or none."""
+    manifest = broken(identity="anna")
+    lines = [json.loads(line) for line in manifest.read_text().splitlines() if line]
+    lines[0] |= {"identity": "anna", "split": "held_out"}
+    manifest.write_text("\n".join(json.dumps(line) for line in lines))
+    nobody = Recorded(load_pose_track(tmp_path / "clip1.pose.safetensors").pose)
+    for every, split in ((1, "held_out"), (2, "train")):
+        entries = make_manifest(
+            tmp_path, manifest, detector=nobody, held_out_every=every, say=silent, leave_out=refuse
+        )
+        assert [(each.identity, each.split) for each in entries] == [("anna", split)] * 2
+    parted = [line | {"split": side} for line, side in zip(lines, ("train", "held_out"), strict=True)]
+    manifest.write_text("\n".join(map(json.dumps, parted)))
+    with pytest.raises(ManifestError, match=r"line 2, 'split': the identity 'anna' is 'held_out' here and '"):
+        read_manifest(manifest)
+
+
+def test_clips_that_one_recording_was_cut_into_are_known_by_their_names(broken, tmp_path):
+    broken()
+    for number in range(2):
+        for ending in ("mp4", "pose.safetensors", "hands.safetensors"):
+            (tmp_path / f"clip{number}.{ending}").rename(tmp_path / f"talk-Scene-00{number}.{ending}")
+    nobody = Recorded(load_pose_track(tmp_path / "talk-Scene-000.pose.safetensors").pose)
+    entries = make_manifest(
+        tmp_path, tmp_path / "m.jsonl", detector=nobody, held_out_every=1, say=silent, leave_out=refuse
+    )
+    assert [(each.source, each.split) for each in entries] == [("talk", "held_out")] * 2
+
+
 def test_a_pose_file_comes_back_and_a_damaged_one_is_refused(tmp_path, videos):
     path = tmp_path / "p.safetensors"
     save_pose_track(path, PoseTrack(videos[0].pose, fps=29.97, source="a test"))
@@ -391,16 +562,23 @@ def test_videos_that_cannot_be_used_are_left_out_and_told(tmp_path, videos):
         )
 
 
-@pytest.mark.parametrize(("height", "width", "fps"), [(100, 96, 25.0), (0, 96, 25.0), (128, 96, 0.0)])
-def test_a_format_that_no_latents_fit_is_refused(height, width, fps):
-    with pytest.raises(ConfigError, match="was asked for"):
-        FootageFormat(height, width, fps)
+@pytest.mark.parametrize(
+    ("height", "width", "fps", "unit"),
+    [(100, 96, 25.0, 0), (0, 96, 25.0, 0), (128, 96, 0.0, 0), (128, 96, 25.0, 64)],
+)
+def test_a_format_that_no_latents_fit_is_refused(height, width, fps, unit):
+    with pytest.raises(ConfigError, match="asked for"):
+        FootageFormat(height, width, fps, unit)
 
 
 def test_the_commands_say_in_one_sentence_what_is_missing(tmp_path, capsys):
     (tmp_path / "m.jsonl").write_text("{}")
     for command, words in (
         (["footage", str(tmp_path / "m.jsonl")], "No store was named"),
+        (
+            ["footage", str(tmp_path / "m.jsonl"), "--out", str(tmp_path / "s"), "--buckets", "64"],
+            "both sides must be multiples of 64; take a width of 128 and a height of 128",
+        ),
         (
             ["footage", str(tmp_path / "m.jsonl"), "--out", str(tmp_path / "s")],
             "line 1, 'video': Field required",

@@ -57,7 +57,7 @@ def scene(portrait: Pose, spec: SystemSpec, *, frames: int = FRAMES, fps: float 
 
     picture = np.zeros((portrait.height, portrait.width, 3), dtype=np.uint8)
     shown = Portrait(picture_YXC=picture, find=lambda _picture: portrait)
-    find = chosen.pop("find", nobody_looks)
+    find, notice = chosen.pop("find", nobody_looks), chosen.pop("notice", None)
     return Scene(
         system=spec.name,
         maps=spec.listed(DrawnMaps)[0],
@@ -67,6 +67,7 @@ def scene(portrait: Pose, spec: SystemSpec, *, frames: int = FRAMES, fps: float 
         audio_FD=torch.zeros(frames, 384),
         fps=fps,
         seed=0,
+        notice=notice,
     )
 
 
@@ -116,6 +117,23 @@ def test_keypoints_alone_are_fitted(drive: Callable, acted: HandTrack) -> None:
     ours, theirs = (pose_from_parameters(hands, height=128, width=96) for hands in (fitted, exact))
     off = np.linalg.norm(ours.right_hand_FKC[..., :2] - theirs.right_hand_FKC[..., :2], axis=-1)
     assert off.mean() < 1.0
+
+
+def test_one_hand_from_the_voice_is_the_only_one_drawn_and_what_was_not_trained_is_said(
+    portrait: Pose,
+) -> None:
+    said: list[str] = []
+    told = {"one_hand": "right", "style": "dance", "notice": said.append}
+    driven = drawn(scene(portrait, emo2.tiny(), **told))
+    assert driven[CONFIDENCE].tolist() == [[0.0, 1.0]] * FRAMES
+    maps = driven[MAP][torch.arange(FRAMES)]
+    assert not maps[:, 0].any(), "red is the left hand"
+    assert maps[:, 1].flatten(1).any(dim=1).all(), "green is the right one, in every frame"
+    style, hand = said
+    assert "never saw the style 'dance'" in style and "left one is left out" in hand
+    said.clear()
+    drawn(scene(portrait, emo2.tiny(), notice=said.append))
+    assert said == []
 
 
 def test_on_a_movement_map_hands_are_drawn_over_the_box(
@@ -187,6 +205,8 @@ def test_a_track_is_fitted_before_it_is_cut(portrait: Pose, acted: HandTrack, tm
         (cyberhost.tiny(), {"track": Path("a"), "video": Path("b")}, r"was given beside a driving video"),
         (cyberhost.tiny(), {"movement": (0.2, 0.1), "video": Path("b")}, r"was given beside a driving video"),
         (emo2.tiny(), {"track": Path("a"), "style": "dance"}, r"was given beside a hand track"),
+        (emo2.tiny(), {"track": Path("a"), "one_hand": "left"}, r"\(--one-hand\) was given beside a hand"),
+        (cyberhost.tiny(), {"one_hand": "left"}, r"One hand alone \(--one-hand\) was given, but 'cyberhost-"),
         (cyberhost.tiny(), {"when_short": "loop"}, r"neither a hand track nor a video drives"),
     ],
 )

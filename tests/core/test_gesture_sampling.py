@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ from cyberhost_core import bundled
 from cyberhost_core.checkpoints.gestures import load_gestures
 from cyberhost_core.checkpoints.parts import load_speech
 from cyberhost_core.controls.audio_windows import interpolate_to_fps
-from cyberhost_core.errors import AudioError, ConfigError
+from cyberhost_core.diffusion.schedule import NoiseSchedule
+from cyberhost_core.errors import AudioError, ConfigError, PoseError
 from cyberhost_core.gesture.forms import FORMS, FormName
-from cyberhost_core.gesture.model import GestureModel, GestureModelConfig, wrist_amplitude
+from cyberhost_core.gesture.model import GestureModel, GestureModelConfig, Learnt, wrist_amplitude
 from cyberhost_core.gesture.sampling import generate_motion
 from cyberhost_core.gesture.transformer import GestureConfig
+from cyberhost_core.gesture.untaught import untaught
 from cyberhost_core.hands import arm_chain
-from cyberhost_core.hands.parameters import HandParameters
+from cyberhost_core.hands.parameters import LIMB_POINTS, HandParameters
 from cyberhost_core.metrics.hand_joints import picture_joints
 from cyberhost_core.perception.speech import SpeechFeatures
 from cyberhost_core.puppets.body import FOREARM, UPPER_ARM, elbows
@@ -29,6 +32,7 @@ from cyberhost_core.puppets.speech import bundled_utterances
 
 AUDIO_DIM = 6
 SEQUENCE, BEFORE = 16, 4
+LEARNT_ALL = Learnt(styles=("speaking", "singing", "dance"), one_hand=True)
 
 
 def small_model(form: FormName = "hands", **changes: Any) -> GestureModel:
@@ -45,7 +49,8 @@ def small_model(form: FormName = "hands", **changes: Any) -> GestureModel:
         image_dim=5,
         offset_dim=8,
     )
-    model = GestureModel(GestureModelConfig(transformer=transformer, form=form, **changes))
+    config = GestureModelConfig(transformer=transformer, form=form, learnt=LEARNT_ALL)
+    model = GestureModel(config.derive(**changes))
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():
@@ -62,12 +67,13 @@ def hands(model: GestureModel, frames: int = 40, **changes: Any) -> HandParamete
     return generate_motion(model, **(given | changes))
 
 
-@pytest.mark.parametrize("form", ["hands", "arms"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("frames", [1, SEQUENCE, SEQUENCE + 1, 3 * SEQUENCE - 5])
 def test_any_length_gives_whole_hands(form: FormName, frames: int) -> None:
     made = hands(small_model(form), frames)
     assert len(made) == frames
     assert made.valid_FH.all()
+    assert (made.limbs_FKC is not None) == (form == "keypoints")
     assert (made.source, made.fps) == ("emo2", 25.0)
     np.testing.assert_allclose(np.linalg.norm(made.quaternions(), axis=-1), 1, atol=1e-5)
 
@@ -106,6 +112,7 @@ def test_a_sequence_that_goes_on_knows_the_frames_before() -> None:
         {"amplitudes": (0.12, None)},
         {"amplitudes": (None, 0.12)},
         {"image_D": torch.ones(5)},
+        {"hands": (True, False)},
         {"offset_FD": np.full((1, 8), 0.5)},
     ],
     ids=lambda changes: next(iter(changes)),
@@ -160,6 +167,11 @@ def test_progress_counts_every_step_of_every_sequence() -> None:
             ConfigError,
             r"\[39, 8\] came .* \[40, 8\] or \[1, 8\] was expected",
         ),
+        (
+            {"hands": (False, False)},
+            ConfigError,
+            "Motion of no hand was asked for; ask for the left one",
+        ),
         ({"image_D": torch.zeros(4)}, ConfigError, r"embedding of shape \[4\] came, but \[5\] was expected"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -171,6 +183,104 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
         hands(small_model(), **changes)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_absent_hand_is_in_no_frame_and_the_network_is_never_shown_one(form: FormName) -> None:
+    """Its numbers reach the network as in training: noise around the mean, and its mask says so."""
+    model, shown = small_model(form), []
+    hook = model.transformer.register_forward_pre_hook(
+        lambda _, args, told: shown.append((*args, told)), with_kwargs=True
+    )
+    made = hands(model, 2 * SEQUENCE, hands=(False, True), amplitudes=(0.1, 0.1))
+    hook.remove()
+    assert not made.valid_FH[:, 0].any() and made.valid_FH[:, 1].all()
+    left_D = torch.from_numpy(model.form.hand_D == 0)
+    sigma = NoiseSchedule(model.config.schedule).sigma
+    first, *_ = shown
+    noise_FD = first[0][0] / sigma[int(first[1][0])]
+    for x_BFD, timestep_B, told in shown:
+        assert told["mask_BFH"][..., 0].eq(0).all() and told["mask_BFH"][..., 1].eq(1).all()
+        assert told["amplitude_BH"].isnan().tolist() == [[True, False]]
+        assert not told["before_BPD"][..., left_D].any()
+        if not len(told["before_BPD"][0]):
+            expected = sigma[int(timestep_B[0])] * noise_FD[:, left_D]
+            torch.testing.assert_close(x_BFD[0][:, left_D], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_model_that_never_saw_one_hand_alone_moves_both_and_leaves_one_out() -> None:
+    model, said = small_model(learnt=Learnt(styles=("speaking",))), []
+    both, one = hands(model), hands(model, hands=(True, False), notice=said.append)
+    assert not one.valid_FH[:, 1].any()
+    assert np.array_equal(one.vectors_FD[:, :67], both.vectors_FD[:, :67])
+    (text,) = said
+    assert "never saw one hand alone in training" in text
+    assert text.endswith("the right one is left out.")
+
+
+def test_what_was_never_trained_is_said_in_a_sentence_each_and_what_was_is_not() -> None:
+    asked = {"style": "singing", "image_D": torch.ones(5), "hands": (False, True)}
+    said: list[str] = []
+    hands(small_model(), **asked, notice=said.append)
+    assert said == []
+    model = small_model(learnt=Learnt())
+    for name, weights in model.named_parameters():
+        if name.startswith("transformer.image_in."):
+            torch.nn.init.zeros_(weights)
+    hands(model, notice=said.append)
+    assert said == []
+    hands(model, **asked, notice=said.append)
+    style, picture, hand = said
+    assert "style 'singing' in training (it learnt speaking)" in style
+    assert "the picture has no effect" in picture
+    assert "left one is left out" in hand
+    plain = hands(model, style="singing", hands=(False, True))
+    with_picture = hands(model, **asked)
+    assert np.array_equal(plain.vectors_FD, with_picture.vectors_FD), "as the sentence says"
+
+
+def test_the_bundled_model_says_that_it_learnt_speaking_with_both_hands_alone() -> None:
+    model = load_gestures(bundled.GESTURES)
+    assert model.config.learnt == Learnt(styles=("speaking",), one_hand=False)
+    assert not model.learnt_picture
+    said = untaught(model, style="dance", picture=True, hands=(True, False))
+    assert len(said) == 3 and all(text.endswith(".") for text in said)
+    assert untaught(model, style="speaking") == []
+
+
+def test_the_bundled_model_makes_the_hands_that_it_always_made() -> None:
+    """Recorded before arms, one hand and other predictions could be chosen."""
+    model = load_gestures(bundled.GESTURES)
+    audio_FD = torch.randn(150, 384, generator=torch.Generator().manual_seed(0))
+    made = generate_motion(
+        model,
+        audio_FD=audio_FD,
+        frames=150,
+        seed=3,
+        steps=4,
+        amplitudes=model.amplitudes((1.2, 0.8)),
+        offset_FD=np.linspace(0, 1, 8)[None],
+    )
+    np.testing.assert_allclose(
+        made.vectors_FD[140, :4], (0.39375395, -0.6079185, -0.6234037, 0.2945518), atol=1e-4
+    )
+
+
+def test_limbs_are_written_beside_the_same_hands_and_an_unseen_one_is_nowhere() -> None:
+    form, motion = FORMS["keypoints"], puppet()
+    written = form.write(motion)
+    assert written.shape == (len(motion), 134 + 30)
+    assert np.array_equal(written[:, :134], FORMS["hands"].write(motion))
+    assert not form.leading_D[134:].any() and (form.hand_D[134:] == -1).all()
+    back_FKC = form.limbs(form.tidy(written))
+    assert back_FKC is not None and motion.limbs_FKC is not None
+    np.testing.assert_allclose(back_FKC, motion.limbs_FKC, atol=1e-6)
+    knee = written[:, 134 + 3 * LIMB_POINTS.index(9) :][:, :3]
+    assert np.isnan(knee[:, :2]).all() and (knee[:, 2] == 0).all(), "a puppet's legs are below its picture"
+    standard = small_model("keypoints").standardized(written)
+    assert bool(standard.isfinite().all())
+    with pytest.raises(PoseError, match=r"has hands alone, but arms and legs .*; prepare the data again, or"):
+        form.write(replace(motion, limbs_FKC=None))
 
 
 def puppet(number: int = 0) -> HandParameters:

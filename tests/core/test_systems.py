@@ -27,6 +27,8 @@ REMOVED = {
     "no-spatial-latents": [rf"{RAM}\.latent\.(banks|to_k|to_v)\.spatial\..*"],
     "no-temporal-latents": [rf"{RAM}\.latent\.(banks|to_k|to_v)\.temporal\..*"],
     "unified-latents": [rf"{RAM}\.latent\.(banks|to_k|to_v)\.(spatial|temporal)\..*"],
+    "orthonormal-latents": [],
+    "placeless-latents": [],
     "no-identity-descriptor": [rf"{RAM}\.identity\..*", r"hand_encoder\..*", r"face_projection\..*"],
     "no-hand-ram": [r"denoiser\..*\.hands_attentions\..*", r"hand_encoder\..*"],
     "no-face-ram": [r"denoiser\..*\.face_attentions\..*", r"face_projection\..*"],

@@ -13,24 +13,35 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cyberhost_core.backbone.ops import TRAINING_OPS
+from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
+from cyberhost_core.checkpoints.parts import save_vae
 from cyberhost_core.conditioners.hand_clarity import HandClarity
 from cyberhost_core.data.store import PreparedVideos
 from cyberhost_core.errors import CheckpointError
 from cyberhost_core.systems.cyberhost import ram_at
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
+from cyberhost_core.training.average import update_average
 from cyberhost_core.training.batch import Batch
 from cyberhost_core.training.batches import BatchMaker, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules
 from cyberhost_core.training.loop import LoopConfig, learning_rate
-from cyberhost_core.training.runs import stage_trainer
+from cyberhost_core.training.recipes.recipe import Recipe
+from cyberhost_core.training.runs import RunFiles, stage_trainer, train_stage
 from cyberhost_core.training.stage import StageConfig
-from cyberhost_core.training.trainer import Trainer, update_average
+from cyberhost_core.training.trainer import Trainer
 
 FRAMES = 3
 NEVER_DROP = SamplingConfig(drop=(), drop_past=0)
 STAGE = StageConfig(
-    name="video", frames=FRAMES, steps=4, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no"
+    name="video",
+    frames=FRAMES,
+    steps=4,
+    learning_rate=1e-3,
+    warmup_steps=2,
+    ema_decay=0.9,
+    precision="no",
+    workers=0,
 )
 FIRST_STAGE_LACKS = (
     r"denoiser\..*(motion_modules|_attentions|norm_audio|attn_audio)\..*"
@@ -53,7 +64,7 @@ def make_trainer(small_spec: SystemSpec, make_store: Callable, tmp_path: Path) -
     ) -> Trainer:
         torch.manual_seed(start)
         model = SystemModel(spec, ops=TRAINING_OPS)
-        return stage_trainer(model, stage, videos, out=tmp_path / out, seed=seed, workers=0)
+        return stage_trainer(model, stage, videos, out=tmp_path / out, seed=seed)
 
     return make_trainer
 
@@ -244,6 +255,17 @@ def test_the_average_and_not_the_last_weights_are_handed_on(make_trainer: Callab
     assert not torch.equal(model.state_dict()[name], saved[f"weights.model.{name}"])
 
 
+def test_one_run_trains_on_pictures_of_several_sizes(
+    make_trainer: Callable, small_spec: SystemSpec, make_store: Callable
+) -> None:
+    store = make_store(small_spec, videos=2, wide=2)
+    trainer = make_trainer(spec=small_spec.derive(any_size=True), videos=store)
+    assert {tuple(trainer.batches[step].latents.shape[3:]) for step in range(STAGE.steps)} == {(4, 3), (3, 4)}
+    losses: list[float] = []
+    trainer.run(report=lambda _, values: losses.extend(values.values()))
+    assert losses and all(map(math.isfinite, losses))
+
+
 def test_validation_sees_the_average_as_often_as_set(make_trainer: Callable) -> None:
     seen: list[int] = []
     reported: dict[int, list[str]] = {}
@@ -258,3 +280,16 @@ def test_validation_sees_the_average_as_often_as_set(make_trainer: Callable) -> 
     assert seen == [2, 4]
     assert [step for step, told in reported.items() if "sync" in told] == [2, 4]
     assert {"denoising", "heatmap", "hands_mask", "face_mask"} <= set(reported[1])
+
+
+def test_an_autoencoder_of_other_latents_is_refused_before_the_first_step(
+    small_spec: SystemSpec, make_store: Callable, tmp_path: Path
+) -> None:
+    save_vae(tmp_path / "vae.safetensors", TinyVAE(TinyVAEConfig(latent_channels=8, encoder_widths=(8, 8))))
+    recipe = Recipe(system=small_spec, image_system=small_spec, image=STAGE, video=STAGE)
+    store = make_store(small_spec).folder
+    files = RunFiles(store=store, out=tmp_path / "out", held_out=store, vae=tmp_path / "vae.safetensors")
+    steps: list[int] = []
+    with pytest.raises(CheckpointError, match=r"makes latents of 8 channels, but 'small' works on 4; give"):
+        train_stage(recipe, STAGE, files, show=lambda step, _losses: steps.append(step))
+    assert steps == []

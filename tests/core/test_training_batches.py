@@ -217,7 +217,7 @@ def test_timesteps_and_chances_are_uniform_and_noise_is_normal(drawn: Callable) 
 
 
 def test_kinds_of_maps_are_mixed_in_their_shares(drawn: Callable) -> None:
-    _, kinds = drawn(SamplingConfig(clips=1, settings=mixed(2, 1, 1)))
+    _, kinds = drawn(SamplingConfig(clips=1, settings=mixed(0.5, 0.25, 0.25)))
     shares = [kinds.count(kind) / len(kinds) for kind in ("movement", "hands", "skeleton")]
     assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.08)
 
@@ -250,6 +250,36 @@ def test_image_batches_are_pairs_without_motion_frames(small_spec: SystemSpec, m
     batch = BatchMaker(make_store(small_spec), spec, SamplingConfig(clips=3), frames=1, seed=0)[0]
     assert batch.latents.shape == (3, 1, 4, 4, 3)
     assert batch.past.shape[1] == 0
+
+
+def test_batches_of_a_store_of_several_sizes_have_one_size_each(
+    small_spec: SystemSpec, make_store: Callable
+) -> None:
+    """Each is a pure function of seed, step and rank, too, and devices meet several sizes at one step."""
+    store, spec = make_store(small_spec, videos=2, wide=2), small_spec.derive(any_size=True)
+    config = SamplingConfig(clips=3)
+
+    def maker(rank: int) -> BatchMaker:
+        return BatchMaker(store, spec, config, frames=FRAMES, seed=0, rank=rank, losses=LOSSES)
+
+    first, second = maker(0), maker(1)
+    sizes = []
+    for step in range(12):
+        batch = first[step]
+        height, width = batch.latents.shape[3:]
+        assert batch.portrait["skeleton"].shape[2:] == (8 * height, 8 * width)
+        assert batch.targets["hands_mask"].shape[2:] == (height, width)
+        sizes.append(((height, width), tuple(second[step].latents.shape[3:])))
+    assert {mine for mine, _ in sizes} == {(4, 3), (3, 4)}
+    assert any(mine != theirs for mine, theirs in sizes)
+    assert same(maker(0)[5], first[5])
+
+
+def test_a_system_of_one_size_refuses_a_store_of_others(small_spec: SystemSpec, make_store: Callable) -> None:
+    store = make_store(small_spec, videos=2, wide=1)
+    with pytest.raises(StoreError) as caught:
+        BatchMaker(store, small_spec, ALWAYS, frames=FRAMES, seed=0)
+    assert "1 videos of 32 x 24 px, but 'small' works at 24 x 32 px only; prepare" in str(caught.value)
 
 
 def test_videos_too_short_for_a_clip_are_refused(small_spec: SystemSpec, make_store: Callable) -> None:

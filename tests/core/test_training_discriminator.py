@@ -152,7 +152,7 @@ def test_training_that_was_stopped_goes_on_in_the_same_bits_and_refuses_another_
     with pytest.raises(CheckpointError, match="started with another seed; resume with the same command"):
         train("stopped", seed=1)
     make_store(small_spec, videos=2)  # in the same folder
-    with pytest.raises(CheckpointError, match=r"started with another store\.ids; resume with the same"):
+    with pytest.raises(CheckpointError, match=r"started with another store\.buckets; resume with the same"):
         train("stopped")
 
 

@@ -1,14 +1,17 @@
 """A gesture model that has learnt nothing, small and restless: what nodes do with it needs no skill."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from cyberhost_core.checkpoints.gestures import save_gestures
+from cyberhost_core.gesture.forms import FORMS, FormName
 from cyberhost_core.gesture.model import GestureModel, GestureModelConfig, wrist_amplitude
 from cyberhost_core.gesture.transformer import GestureConfig
 from cyberhost_core.hands.fit import with_parameters
+from cyberhost_core.hands.limbs import limbs_of
 from cyberhost_core.hands.track import HandTrack, hand_tracks, load_hand_track
 
 TINY_AUDIO = 384  # numbers per frame of the bundled speech encoder
@@ -21,11 +24,15 @@ def fitted_example(frames: int = 40) -> HandTrack:
     return with_parameters(load_hand_track(path)[:frames])
 
 
-def write_gesture_model(path: Path, *, audio_dim: int = TINY_AUDIO, image_dim: int = 768) -> Path:
+def write_gesture_model(
+    path: Path, *, audio_dim: int = TINY_AUDIO, image_dim: int = 768, form: FormName = "hands"
+) -> Path:
     """Write a model whose motion strays around that of the bundled track."""
     torch.manual_seed(0)
     config = GestureModelConfig(
+        form=form,
         transformer=GestureConfig(
+            vector=FORMS[form].numbers,
             width=32,
             blocks=1,
             heads=2,
@@ -40,9 +47,10 @@ def write_gesture_model(path: Path, *, audio_dim: int = TINY_AUDIO, image_dim: i
         torch.nn.init.normal_(layer.weight, std=0.1)
     if model.transformer.image_in is not None:
         torch.nn.init.normal_(model.transformer.image_in.weight, std=0.1)
-    motion = fitted_example().parameters
-    assert motion is not None
-    vectors_FD = model.form.write(motion)
+    example = fitted_example()
+    assert example.parameters is not None
+    motion = replace(example.parameters, limbs_FKC=limbs_of(example.pose))
+    vectors_FD = np.nan_to_num(model.form.write(motion))
     model.set_statistics(
         mean_D=vectors_FD.mean(axis=0),
         deviation_D=vectors_FD.std(axis=0),

@@ -90,7 +90,13 @@ def trained() -> Path:
     parts, recipes, runs = core("checkpoints.parts"), core("training.stage"), core("training.runs")
     folder = Path(mkdtemp())
     stage = recipes.StageConfig(
-        name="video", frames=8, steps=2, learning_rate=1e-3, precision="no", losses=(_smoothness()(),)
+        name="video",
+        frames=8,
+        steps=2,
+        learning_rate=1e-3,
+        precision="no",
+        workers=0,
+        losses=(_smoothness()(),),
     )
     torch.manual_seed(0)
     model = core("systems.model").SystemModel(fourth())
@@ -98,7 +104,7 @@ def trained() -> Path:
         if value.ndim > 1 and not value.any():
             torch.nn.init.normal_(value, std=0.2 * value[0].numel() ** -0.5)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    trainer = runs.stage_trainer(model, stage, _store(folder / "store"), out=folder, workers=0)
+    trainer = runs.stage_trainer(model, stage, _store(folder / "store"), out=folder)
     averaged = runs.train_logged(trainer, show=lambda _step, _values: None)
     after = trainer.module.model.state_dict()
     assert any(not torch.equal(after[name], value) for name, value in before.items()), (
@@ -160,12 +166,14 @@ def _store(folder: Path) -> Any:
             hand_confidence_FH=np.zeros((frames, 2), dtype=np.float32),
             audio_FD=rng.standard_normal((frames, 384)).astype(np.float16),
             clarity_F4=np.zeros((frames, 4), dtype=np.float32),
+            picture_db=30.0,
             reference_R=np.array([0]),
             hand_crops_RHCYX=np.zeros((1, 2, 3, 128, 128), dtype=np.uint8),
             face_vectors_RD=np.zeros((1, 512), dtype=np.float32),
         )
         store.write_video(folder, name, video)
-    store.write_index(folder, store.StoreIndex(height=128, width=96, fps=25.0, ids=("a", "b")))
+    bucket = store.Bucket(height=128, width=96, ids=("a", "b"))
+    store.write_index(folder, store.StoreIndex(fps=25.0, buckets=(bucket,)))
     return store.PreparedVideos(folder)
 
 

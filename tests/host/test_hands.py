@@ -11,6 +11,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from cyberhost_core.checkpoints.gestures import GESTURES_FORMAT
+from cyberhost_core.hands.parameters import LIMB_POINTS
+from cyberhost_core.hands.poses import pose_from_parameters
 from cyberhost_core.hands.track import HandTrack, hand_tracks, load_hand_track, save_hand_track
 from cyberhost_core.media.audio import read_sound
 from cyberhost_core.media.video import read_frames
@@ -146,6 +148,40 @@ def test_hands_take_the_portraits_canvas_size_and_arms(run: Run, gestures: str):
     assert made.parameters is not None
     assert made.parameters.offset_FD[0, 0] == 1  # the model was told where they are
     assert made.parameters.sizes_frac_FH[0] == pytest.approx([0.22, 0.22], abs=0.03)  # puppet_0's hands
+
+
+def test_one_hand_alone_is_made_and_what_a_model_never_learnt_is_said_at_once(
+    host: Client, run: Run, gestures: str
+):
+    """The model of these tests says of itself, as older files do, that it learnt speaking with both hands."""
+    made = run(motion(gestures, hands="left", style="dance"))
+    assert made.parameters is not None
+    assert made.parameters.valid_FH.tolist() == [[True, False]] * VOICE_FRAMES
+    assert not made.pose.right_hand_FKC[..., 2].any()
+    said = host.server.log_text()
+    assert "never saw the style 'dance' in training (it learnt speaking)" in said
+    assert "not of that style. The gesture model never saw one hand alone" in said, "in one notice"
+    both = run(motion(gestures, style="dance"))
+    np.testing.assert_array_equal(made.pose.left_hand_FKC, both.pose.left_hand_FKC)
+
+
+def test_arms_that_a_model_makes_are_drawn_and_not_found_from_the_wrists(
+    host: Client, run: Run, gestures: str, tmp_path: Path
+):
+    path = write_gesture_model(tmp_path / "with_arms.safetensors", form="keypoints")
+    model = host.add_model("cyberhost", path)
+    made, found = (run(portrait() | motion(name, reference_pose=["detect", 0])) for name in (model, gestures))
+    assert made.parameters is not None and made.parameters.limbs_FKC is not None
+    shown = pose_from_parameters(made.parameters, height=128, width=96).body_FKC[:, LIMB_POINTS]
+    np.testing.assert_allclose(made.pose.body_FKC[:, LIMB_POINTS], shown, atol=1e-3)
+    assert found.parameters is not None and found.parameters.limbs_FKC is None
+    drawn = portrait() | motion(model, reference_pose=["detect", 0])
+    with_portrait, without = (
+        pictures(host, drawn | {"maps": maps(**portraits)}, "maps", 2)
+        for portraits in ({"reference_pose": ["detect", 0]}, {})
+    )
+    np.testing.assert_array_equal(with_portrait, without, err_msg="the portrait's arms take no part")
+    assert with_portrait.any()
 
 
 def test_a_voice_at_another_rate_gets_hands_at_that_rate_and_a_notice(host: Client, run: Run, gestures: str):

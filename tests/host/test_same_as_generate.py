@@ -7,19 +7,26 @@ side is what `cyberhost generate` calls, with the options that it would build.
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from cyberhost_core import bundled
+from cyberhost_core.checkpoints.parts import pack_checkpoint
 from cyberhost_core.media.audio import Sound
 from cyberhost_core.media.images import read_image
 from cyberhost_core.pipeline.options import Driving, GenerateOptions, Networks
 from cyberhost_core.pipeline.talker import Talker
+from cyberhost_core.systems import cyberhost
+from cyberhost_core.systems.model import on_meta
 
+from ..core.small_parents import narrow, save_parents
 from .inside import picture_and_voice
 from .latents import latents
 from .prompts import Prompt, node, segment
 from .public_prompts import SEED, STEPS, animate_anyone, conditions, echomimic_v2, hallo
+from .public_weights import random_weights
 from .server import Client
 from .users_files import CLIP_VISION, place, write_media, write_weights
 
@@ -41,6 +48,37 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return write_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A narrow CyberHost of random weights with the parents' autoencoder and speech encoder."""
+    folder = tmp_path_factory.mktemp("narrow")
+    widths = (64, 64, 128, 128)
+    parents = save_parents(folder, widths=widths)
+    spec = narrow(
+        cyberhost.paper(),
+        widths=widths,
+        groups=32,
+        feature_dim=parents.feature_dim,
+        height=SIZE[0],
+        width=SIZE[1],
+    )
+    spec = spec.derive(schedule=spec.schedule.derive(spacing="trailing"))  # as ComfyUI's 'simple'
+    shapes = {name: tuple(value.shape) for name, value in on_meta(spec).state_dict().items()}
+    save_file(random_weights(shapes), folder / "model.safetensors")
+    out = folder / "narrow.safetensors"
+    pack_checkpoint(
+        out,
+        spec=spec,
+        weights=folder / "model.safetensors",
+        vae=parents.vae,
+        speech=parents.speech,
+        licence="",
+        training={},
+        precision="fp32",
+    )
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +193,29 @@ def test_a_clip_gives_all_motion(filled: Client, media: list[Path]) -> None:
     expected = generated(bundled.CHECKPOINT, voice(), driving=Driving(video=media[2]))
     other = generated(bundled.CHECKPOINT, voice(), driving=Driving(track=GESTURE))
     check_clip(latents(filled, prompt, "sample", "followed_clip"), expected, other=other)
+
+
+def test_a_system_that_was_trained_on_stable_diffusions_latents(host: Client, packed: Path) -> None:
+    """CyberHost as `train pack` leaves it, its autoencoder Stable Diffusion's, in Load CyberHost."""
+    host.add_model("cyberhost", packed)
+    prompt = segment(load=node("CyberHostLoad", checkpoint=packed.name), sigmas=SIGMAS, noise=NOISE)
+    prompt["sample"]["inputs"] |= {"reference_scale": 2.5, "audio_scale": 4.5}
+    box = Driving(movement=(0.2, 0.1))
+    check(latents(host, prompt, "sample", "packed"), generated(packed, voice(), driving=box), tolerance=0.05)
+    pictures = host.run(
+        {
+            **prompt,
+            "pictures": node("VAEDecode", samples=["sample", 0], vae=["load", 2]),
+            "saved": node("SaveImage", images=["pictures", 0], filename_prefix="packed"),
+        }
+    )
+    shown = [read_image(path) for path in host.files(pictures) if path.name.startswith("packed_")]
+    talker = Talker.load(packed, networks=PUPPETS)
+    expected = talker.decode(generated(packed, voice(), driving=box) * talker.spec.latent_scale)
+    assert len(shown) == len(expected) == 12
+    difference = np.abs(np.stack(shown).astype(int) - expected)
+    assert float(difference.mean()) < 1
+    assert float(expected.std()) > 20
 
 
 def test_echomimic_v2_with_a_track(filled: Client, public: dict[str, Path]) -> None:

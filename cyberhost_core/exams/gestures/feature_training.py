@@ -32,6 +32,7 @@ FEATURES_LOOP = LoopConfig(
     betas=(0.9, 0.98),
     ema_decay=0.99,
     precision="no",
+    workers=0,  # drawing rows takes less than handing them over
 )
 _BATCH = 64
 _LEAST_DEVIATION = 0.02  # of a rotation's entries and of fractions of a picture: what never moves stays small
@@ -132,5 +133,4 @@ def feature_trainer(
         loop,
         config=json.dumps(settings),
         out=out,
-        workers=0,  # drawing rows takes less than handing them over
     )

@@ -1,6 +1,9 @@
-"""The loss of EMO2's stage 1: how far predicted motion is from the true one, and how differently it moves.
+"""The loss of EMO2's stage 1: how far what is predicted is from the truth, and how differently it moves.
 
-L = w |x0 - x0^|^2 + velocity * w |dx0 - dx0^|^2      only over frames and hands that are there
+L = w |y - y^|^2 + velocity * w |dy - dy^|^2      only over frames and hands that are there
+
+y is what the schedule lets predict: the clean motion, or the noise; equation 1 is the noise's with w = 1 and
+velocity = 0.
 """
 
 import torch
@@ -28,8 +31,8 @@ class GestureLoss(Config):
 class GestureLearner(Learner[GestureModel]):
     """Compute the losses of a batch of spans.
 
-    Source:   EMO2 section 3.3 gives no loss; the velocity term is usual in motion diffusion (Tevet et al.
-              2023, "Human Motion Diffusion Model")
+    Source:   EMO2 equation 1, on the noise; weights and velocity are ours, for the clean motion. A velocity
+              term is usual in motion diffusion (Tevet et al. 2023, "Human Motion Diffusion Model")
     """
 
     weight_D: Tensor
@@ -53,17 +56,16 @@ class GestureLearner(Learner[GestureModel]):
             amplitude_BH=batch.amplitude,
             offset_BFD=batch.offset,
         )
-        error = self.schedule.to_x0(answer.float(), noisy, batch.timestep) - batch.motion
+        error = answer.float() - self.schedule.target(batch.motion, batch.noise, batch.timestep)
         # The frames before are given: their error is none, so that the first step from them counts, too.
         error = torch.cat([torch.zeros_like(batch.before), error], dim=1)
-        mask = torch.cat([batch.before_mask, batch.mask], dim=1)
+        known = torch.cat([batch.before_known, batch.known], dim=1)
         count = batch.before.shape[1]
-        losses = {"motion": self._mean(error[:, count:], mask[:, count:])}
-        both = mask[:, 1:] * mask[:, :-1]
+        losses = {"motion": self._mean(error[:, count:], known[:, count:])}
+        both = known[:, 1:] & known[:, :-1]
         first = max(0, count - 1)
         velocity = self._mean(error.diff(dim=1)[:, first:], both[:, first:])
         return {**losses, "velocity": self.loss.velocity_weight * velocity}
 
-    def _mean(self, error_BFD: Tensor, mask_BFH: Tensor) -> Tensor:
-        mask = mask_BFH.repeat_interleave(error_BFD.shape[-1] // mask_BFH.shape[-1], dim=-1)
-        return (self.weight_D * error_BFD.square() * mask).sum() / mask.sum().clamp(min=1)
+    def _mean(self, error_BFD: Tensor, known_BFD: Tensor) -> Tensor:
+        return (self.weight_D * error_BFD.square() * known_BFD).sum() / known_BFD.sum().clamp(min=1)

@@ -1,8 +1,11 @@
 """Named runs of EMO2's stage 1: the model, its batches, its loss, the loop's settings, as values."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from ...config import Config
+from ...diffusion.schedule import ScheduleSpec
+from ...errors import ConfigError
 from ...gesture.forms import FORMS, FormName
 from ...gesture.model import GestureModelConfig
 from ...gesture.transformer import GestureConfig
@@ -10,6 +13,11 @@ from ...hands.parameters import OFFSET_NUMBERS
 from ..loop import LoopConfig
 from .batches import GestureSampling
 from .learner import GestureLoss
+
+Prediction = Literal["sample", "epsilon"]
+
+_STAGE_2_SCHEDULE = ScheduleSpec(prediction="epsilon", beta_schedule="scaled_linear", steps=25)
+_EQUATION_1 = GestureLoss(leading_weight=1.0, velocity_weight=0.0)
 
 
 class GestureRecipe(Config):
@@ -19,6 +27,26 @@ class GestureRecipe(Config):
     loop: LoopConfig
     sampling: GestureSampling = GestureSampling()
     loss: GestureLoss = GestureLoss()
+
+
+def predicting(recipe: GestureRecipe, prediction: Prediction) -> GestureRecipe:
+    """Let a recipe's network predict the clean motion, which is every recipe's own choice, or the noise.
+
+    Source:   EMO2 section 3.2, equation 1, for the noise: no weights, no velocity
+    Reads:    the paper gives no schedule and no steps for stage 1; the equation is of both stages, and so are
+              these, stage 2's. The last step of the cosine schedule is noise alone, from which a predicted
+              noise would tell nothing of the motion
+    Raises:   ConfigError: the network is narrower than the noise of a frame, all of whose numbers are free
+    """
+    if prediction == recipe.model.schedule.prediction:
+        return recipe
+    sizes = recipe.model.transformer
+    if sizes.width < sizes.vector:
+        raise ConfigError(
+            f"The noise is to be predicted, but a width of {sizes.width} cannot hold the noise of "
+            f"{sizes.vector} numbers a frame; take '--recipe emo2', or predict the motion (sample)."
+        )
+    return recipe.derive(model=recipe.model.derive(schedule=_STAGE_2_SCHEDULE), loss=_EQUATION_1)
 
 
 def paper_gestures(*, audio_dim: int, form: FormName) -> GestureRecipe:

@@ -15,25 +15,28 @@ from ...checkpoints.gestures import save_gestures
 from ...data.gesture_store import GestureClips
 from ...errors import ConfigError
 from ...gesture.forms import FormName
-from ...gesture.model import GestureModel
+from ...gesture.model import GestureModel, Learnt
 from ..runs import Show, train_logged
 from ..trainer import Trainer
 from .batches import GestureBatchMaker, collect_statistics
 from .learner import GestureLearner
-from .recipes import GESTURE_RECIPES, GestureRecipe
+from .recipes import GESTURE_RECIPES, GestureRecipe, Prediction, predicting
 
 
-def gesture_recipe(name: str, clips: GestureClips, *, form: FormName) -> GestureRecipe:
-    """Find a recipe for a store.
+def gesture_recipe(
+    name: str, clips: GestureClips, *, form: FormName, prediction: Prediction = "sample"
+) -> GestureRecipe:
+    """Find a recipe for a store; its model says what the store's clips will have taught it.
 
-    Raises:   ConfigError: there is none of this name
+    Raises:   ConfigError: there is none of this name; StoreError: see GestureClips
     """
     if name not in GESTURE_RECIPES:
         raise ConfigError(
             f"There is no gesture recipe '{name}'; choose one of: {', '.join(GESTURE_RECIPES)}."
         )
-    recipe = GESTURE_RECIPES[name](audio_dim=clips.index.audio_dim, form=form)
-    return recipe.derive(model=recipe.model.derive(fps=clips.index.fps))
+    recipe = predicting(GESTURE_RECIPES[name](audio_dim=clips.index.audio_dim, form=form), prediction)
+    learnt = Learnt(styles=tuple(sorted(clips.styles())), one_hand=recipe.sampling.hide_hand > 0)
+    return recipe.derive(model=recipe.model.derive(fps=clips.index.fps, learnt=learnt))
 
 
 def train_gestures(
@@ -58,7 +61,7 @@ def train_gestures(
 
 
 def gesture_trainer(
-    recipe: GestureRecipe, clips: GestureClips, *, out: Path, seed: int = 0, workers: int = 1
+    recipe: GestureRecipe, clips: GestureClips, *, out: Path, seed: int = 0
 ) -> Trainer[GestureModel]:
     """Put a recipe together with its batches; the model starts from noise and the clips' statistics."""
     torch.manual_seed(seed)
@@ -70,5 +73,4 @@ def gesture_trainer(
         recipe.loop,
         config=json.dumps({"recipe": json.loads(recipe.to_json()), "seed": seed}),
         out=out,
-        workers=workers,
     )
