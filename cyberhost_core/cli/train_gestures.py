@@ -66,10 +66,11 @@ def gestures(
     from ..checkpoints.gestures import pack_gestures
     from ..data.gesture_store import GestureClips
     from ..training.gestures.recipe_files import read_gesture_recipe
-    from ..training.gestures.run import gesture_recipe, train_gestures
+    from ..training.gestures.run import gesture_recipe, train_gestures, will_have_learnt
 
-    named = partial(gesture_recipe, clips=GestureClips(store), form=joints.value, prediction=prediction.value)
-    plan = read_gesture_recipe(recipe, changes or (), named=named)
+    clips = GestureClips(store)
+    named = partial(gesture_recipe, clips=clips, form=joints.value, prediction=prediction.value)
+    plan = will_have_learnt(read_gesture_recipe(recipe, changes or (), named=named), clips)
     if steps:
         plan = plan.derive(loop=plan.loop.derive(steps=steps))
     weights = train_gestures(plan, store, out, seed=seed, until=until, show=shown_losses(plan.loop.steps))

@@ -145,6 +145,16 @@ def test_the_exam_measures_a_model_and_another_beside_it() -> None:
     assert generated == [(done, 24) for done in range(1, 25)] * 2
 
 
+@pytest.mark.slow
+def test_what_a_model_says_that_it_learnt_follows_the_changes_of_its_recipe(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    command = ["train", "gestures", str(store), str(tmp_path / "run"), "--steps", "1"]
+    assert main([*command, "--set", "sampling.hide_hand=0"]) == OK
+    weights = Path(json.loads(capsys.readouterr().out.splitlines()[-1])["weights"])
+    assert load_gestures(weights).config.learnt == Learnt(styles=("speaking",), one_hand=False)
+
+
 def test_a_recipe_is_changed_by_a_file_and_by_the_command(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

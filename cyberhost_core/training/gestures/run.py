@@ -35,8 +35,13 @@ def gesture_recipe(
             f"There is no gesture recipe '{name}'; choose one of: {', '.join(GESTURE_RECIPES)}."
         )
     recipe = predicting(GESTURE_RECIPES[name](audio_dim=clips.index.audio_dim, form=form), prediction)
+    return will_have_learnt(recipe.derive(model=recipe.model.derive(fps=clips.index.fps)), clips)
+
+
+def will_have_learnt(recipe: GestureRecipe, clips: GestureClips) -> GestureRecipe:
+    """Let the model say what training by this recipe, as it is now, on these clips teaches it."""
     learnt = Learnt(styles=tuple(sorted(clips.styles())), one_hand=recipe.sampling.hide_hand > 0)
-    return recipe.derive(model=recipe.model.derive(fps=clips.index.fps, learnt=learnt))
+    return recipe.derive(model=recipe.model.derive(learnt=learnt))
 
 
 def train_gestures(
