@@ -16,6 +16,7 @@ SEED ?= 0
 PIP_INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check $(if $(TORCH_CONSTRAINT),-c $(TORCH_CONSTRAINT))
 
 # One thread each: processes on all cores would otherwise take them from each other.
+# loadfile: a file's tests run in one process, so that what they share is made once.
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest
 APART = gpu or host or weights or browser
 QUICK = not slow and not ($(APART))
