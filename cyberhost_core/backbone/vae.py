@@ -53,6 +53,14 @@ class TinyVAE(nn.Module):
         """Decode standardised latents to pictures, clamped to -1..1."""
         return self.decoder(latents_NCHW).clamp(-1, 1)
 
+    def with_new_decoder(self, widths: tuple[int, int, int]) -> "TinyVAE":
+        """Keep the encoder, and with it the latents, beside an untrained decoder of other widths."""
+        other = TinyVAE(self.config.derive(decoder_widths=widths))
+        other.encoder.load_state_dict(self.encoder.state_dict())
+        other.latent_mean.copy_(self.latent_mean)
+        other.latent_std.copy_(self.latent_std)
+        return other
+
 
 class ResidualConvs(nn.Module):
     """Two 3 x 3 convolutions with a skip; the second starts small, so a deep stack starts near identity."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import ConfigError
 from .running import shown_losses
 from .train_discriminator import pose_discriminator
 from .train_gestures import gestures
@@ -121,6 +122,13 @@ def vae(
         Path | None,
         typer.Option(help="Go on with this autoencoder's decoder alone; stored latents stay valid."),
     ] = None,
+    decoder_widths: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(
+            help="With --decoder-of: a new decoder of these widths, from the coarsest grid to the finest.",
+            min=1,
+        ),
+    ] = None,
 ) -> None:
     """Train the tiny autoencoder.
 
@@ -128,6 +136,8 @@ def vae(
     Examples:
       cyberhost train vae work/clips work/vae.safetensors
       cyberhost train vae work/clips work/vae-2.safetensors --decoder-of work/vae.safetensors --steps 1500
+      cyberhost train vae work/clips work/vae-3.safetensors --decoder-of work/vae.safetensors \\
+          --decoder-widths 160 128 96
     """
     import torch
 
@@ -137,10 +147,17 @@ def vae(
     from ..training.part_runs import files_fingerprint
     from ..training.vae import DECODER_LOOP, VAE_LOOP, VAELesson, train_vae
 
+    if decoder_widths and not decoder_of:
+        raise ConfigError(
+            "--decoder-widths was given without --decoder-of, whose encoder a new decoder belongs to; name "
+            "that autoencoder."
+        )
     torch.manual_seed(seed)
-    loop = _loop(DECODER_LOOP if decoder_of else VAE_LOOP, steps)
+    tuned = decoder_of is not None and decoder_widths is None
+    loop = _loop(DECODER_LOOP if tuned else VAE_LOOP, steps)
+    first = load_vae(decoder_of) if decoder_of else TinyVAE(TinyVAEConfig())
     written = train_vae(
-        load_vae(decoder_of) if decoder_of else TinyVAE(TinyVAEConfig()),
+        first.with_new_decoder(decoder_widths) if decoder_widths else first,
         WeightedPictures(clips, seed=seed),
         out,
         data=files_fingerprint(clip_files(clips)),

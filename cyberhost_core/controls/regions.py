@@ -17,6 +17,7 @@ from .drawing import coverage, fill_boxes
 
 HAND_CROP_PX = 128
 FACE_CROP_PX = 256
+FACE_DETAILS = (slice(36, 42), slice(42, 48), slice(48, 68))  # of 68 points: right eye, left eye, mouth
 SEEN_SHARE = 0.25  # a part is seen when at least this share of its points is
 
 
@@ -89,6 +90,19 @@ def face_masks(pose: Pose, *, height: int, width: int, margin_frac: float = 0.0)
     Source:   CyberHost (ICLR 2025) section 3.2, M_gt
     """
     return torch.from_numpy(_masks(pose.face_FKC, pose, height=height, width=width, margin_frac=margin_frac))
+
+
+def face_detail_masks(pose: Pose, *, height: int, width: int) -> torch.Tensor:
+    """Mark the boxes of both eyes and of the mouth at latent resolution.
+
+    Shapes:   result (F, height, width) float32
+    Units:    0..1: the share of the cell that the largest of the boxes covers
+    """
+    parts = [
+        _masks(pose.face_FKC[:, points], pose, height=height, width=width, margin_frac=0.2)
+        for points in FACE_DETAILS
+    ]
+    return torch.from_numpy(np.maximum.reduce(parts))
 
 
 def hand_crops(

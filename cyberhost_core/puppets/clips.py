@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from ..controls.audio_windows import interpolate_to_fps
 from ..controls.hand_clarity import hand_clarity
-from ..controls.regions import enclosing_boxes
+from ..controls.regions import FACE_DETAILS, enclosing_boxes
 from ..data.encode import Encoder
 from ..data.store import Bucket, StoreIndex, write_index, write_video
 from ..errors import CyberHostError
@@ -178,12 +178,12 @@ def prepare_store(
 
 
 class WeightedPictures:
-    """Draw training pictures for the autoencoder, hands and mouth weighing more.
+    """Draw training pictures for the autoencoder; hands, eyes and mouth weigh more.
 
     Calling with a step number gives pictures (N, 3, Y, X) in -1..1 and weights (N, 1, Y, X).
     """
 
-    HAND, FACE, MOUTH = 6.0, 1.5, 4.0
+    HAND, FACE, DETAIL = 6.0, 1.5, 4.0
 
     def __init__(self, folder: Path, *, batch: int = 16, seed: int = 0) -> None:
         self.files, self.batch, self.seed = clip_files(folder), batch, seed
@@ -211,7 +211,7 @@ class WeightedPictures:
             (pose.left_hand_FKC, self.HAND),
             (pose.right_hand_FKC, self.HAND),
             (pose.face_FKC, self.FACE),
-            (pose.face_FKC[:, 48:], self.MOUTH),
+            *((pose.face_FKC[:, points], self.DETAIL) for points in FACE_DETAILS),
         )
         for points, extra in parts:
             box = enclosing_boxes(points, margin_frac=0.1)[0]

@@ -6,7 +6,7 @@
 
 Standardising by the batch (and keeping the running mean and deviation) gives latents of unit variance without
 a KL term; the noise makes neighbouring latents decode alike, which a diffusion model's small errors need.
-Hands and mouth weigh more: they are few pixels and most of what is looked at.
+Hands, eyes and mouth weigh more: they are few pixels and most of what is looked at.
 """
 
 from collections.abc import Callable

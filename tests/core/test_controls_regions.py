@@ -8,6 +8,7 @@ from cyberhost_core.controls.regions import (
     enclosing_box,
     enclosing_boxes,
     face_crop,
+    face_detail_masks,
     face_masks,
     hand_crops,
     hand_masks,
@@ -85,6 +86,22 @@ def test_hands_do_not_mark_the_face_mask() -> None:
     pose = blank()
     put(pose.left_hand_FKC[0], (12, 20, 30, 41))
     assert face_masks(pose, height=16, width=12).max() == 0
+
+
+def test_the_details_of_a_face_are_eyes_and_mouth_and_not_what_lies_between() -> None:
+    pose = blank()
+    put(pose.face_FKC[0], (16, 16, 56, 64))
+    put(pose.face_FKC[0, 36:42], (20, 28, 28, 32))
+    put(pose.face_FKC[0, 42:48], (44, 28, 52, 32))
+    put(pose.face_FKC[0, 48:68], (28, 50, 44, 56))
+    mask = face_detail_masks(pose, height=128, width=96)[0].numpy() > 0
+    rows, columns = np.indices(mask.shape)
+    right, left = (abs(columns + 0.5 - x) < 5.6 for x in (24, 48))
+    eyes = (right | left) & (abs(rows + 0.5 - 30) < 2.8)
+    mouth = (abs(columns + 0.5 - 36) < 11.2) & (abs(rows + 0.5 - 53) < 4.2)
+    assert mask[eyes | mouth].all()
+    assert mask.sum() <= (eyes | mouth).sum() * 1.25  # cells that are covered in part count as marked
+    assert not mask[40, 36]
 
 
 def test_enlarging_is_linear_interpolation() -> None:

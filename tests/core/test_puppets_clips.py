@@ -52,7 +52,7 @@ def test_pictures_weigh_hands_and_mouth_more_than_background(tmp_path: Path) -> 
     assert pictures.shape == (4, 3, 128, 96)
     assert float(pictures.abs().max()) <= 1
     assert float(weights.min()) == 1
-    assert float(weights.max()) >= 1 + WeightedPictures.MOUTH
+    assert float(weights.max()) >= 1 + WeightedPictures.DETAIL
 
 
 def test_a_folder_without_clips_says_how_to_make_them(tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cyberhost_core.backbone.conditions import Taps
+from cyberhost_core.diffusion.schedule import NoiseSchedule
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.training.batch import Batch
 from cyberhost_core.training.batches import BatchMaker, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules
+from cyberhost_core.training.losses.face_details import FaceDetails
 from cyberhost_core.training.losses.local_enhancement import LocalEnhancement
+from cyberhost_core.training.losses.loss import Answer
 from cyberhost_core.training.losses.region_masks import RegionMasks
 from cyberhost_core.training.stage import TrainingModule
 
@@ -57,6 +61,32 @@ def test_mask_losses_carry_their_weights(
     )
     assert paper["hands_mask"] == pytest.approx(0.005 * one["hands_mask"])
     assert paper["face_mask"] == pytest.approx(0.001 * one["face_mask"])
+
+
+def test_an_error_at_eyes_or_mouth_costs_more_and_one_elsewhere_does_not(
+    small_spec: SystemSpec, make_store: Callable
+) -> None:
+    loss = FaceDetails(weight=3)
+    made = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=(loss,))[
+        0
+    ]
+    mask = torch.zeros_like(made.targets["face_details_mask"])
+    mask[:, :, 1, 1], mask[:, :, 2, 0] = 1, 0.5
+    batch = replace(made, targets={"face_details_mask": mask})
+
+    def costs(error: torch.Tensor) -> float:
+        answer = Answer(
+            batch=batch,
+            predicted_NCHW=error.expand(-1, small_spec.unet.latent_channels, -1, -1),
+            target_NCHW=torch.zeros(()),
+            taps=Taps(),
+            schedule=NoiseSchedule(small_spec.schedule),
+        )
+        return float(loss.build(small_spec, {})(answer)["face_details"])
+
+    cells = mask.shape[-2] * mask.shape[-1]
+    assert costs((mask == 0).float()) == 0
+    assert costs(2 * (mask > 0).float()) == pytest.approx(3 * 4 * 1.5 / cells)
 
 
 def test_a_system_without_rams_has_the_denoising_loss_alone(

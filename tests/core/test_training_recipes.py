@@ -25,6 +25,7 @@ from cyberhost_core.systems.spec import SlidingWindowsSpec, SystemSpec
 from cyberhost_core.training.batches import BatchMaker, Drop, SamplingConfig
 from cyberhost_core.training.first_stages import basic_modules, still_pictures
 from cyberhost_core.training.losses.denoising import Denoising
+from cyberhost_core.training.losses.face_details import FaceDetails
 from cyberhost_core.training.losses.local_enhancement import LocalEnhancement
 from cyberhost_core.training.losses.pose_presence import PosePresence
 from cyberhost_core.training.losses.region_masks import RegionMasks
@@ -41,6 +42,7 @@ TINY = {"betas": (0.9, 0.98), "ema_decay": 0.995, "save_every": 100, "validate_e
 TINY_LOSSES = (
     LocalEnhancement(alpha=2.0, probability=1.0, below=1000, heatmap_weight=0.5),
     RegionMasks(hands_weight=0.005, face_weight=0.001),
+    FaceDetails(weight=3.0),
 )
 EMO2_TINY_SAMPLING = SamplingConfig(
     clips=4,

@@ -92,6 +92,46 @@ def test_a_frozen_encoder_keeps_stored_latents_valid(tmp_path: Path) -> None:
     assert not torch.equal(average.decoder[0].weight, decoder)
 
 
+def test_a_new_decoder_reads_the_same_latents_and_learns_to_draw(
+    trained: tuple[TinyVAE, list[float]], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    vae, _ = trained
+    x, _ = pictures(0)
+    latents = vae.encode(x).detach()
+    wider = vae.with_new_decoder((40, 32, 24))
+    assert torch.equal(wider.encode(x), latents)
+    assert wider.config == SMALL.derive(decoder_widths=(40, 32, 24))
+    loop = VAE_LOOP.derive(steps=60, learning_rate=5e-3, warmup_steps=5, ema_decay=0.9)
+    losses: list[float] = []
+    out = train_vae(
+        wider,
+        pictures,
+        tmp_path / "vae",
+        data="cartoons",
+        loop=loop,
+        lesson=VAELesson(encoder_frozen=True),
+        show=lambda _, values: losses.append(values["picture"]),
+    )
+    assert out is not None
+    assert torch.equal(load_vae(out).encode(x), latents)
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_the_command_makes_a_wider_decoder_and_asks_for_the_encoder(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(vae_training, "VAE_LOOP", VAE_LOOP.derive(precision="no"))
+    torch.manual_seed(0)
+    save_vae(tmp_path / "first", TinyVAE(SMALL))
+    command = ["train", "vae", str(clips), str(tmp_path / "wider"), "--steps", "1"]
+    widths = ["--decoder-widths", "40", "32", "24"]
+    assert main([*command, "--decoder-of", str(tmp_path / "first"), *widths]) == 0
+    assert load_vae(tmp_path / "wider").config.decoder_widths == (40, 32, 24)
+    assert main([*command, *widths]) == 2
+    assert "--decoder-widths was given without --decoder-of" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_training_that_was_killed_goes_on_and_ends_in_the_same_bits(frozen: bool, tmp_path: Path) -> None:
     def train(name: str, **changes) -> Path | None:

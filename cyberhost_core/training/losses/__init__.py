@@ -2,5 +2,6 @@
 
 loss                 what they have in common
 denoising            the plain error            local_enhancement   with hands and face weighed, and heatmaps
-region_masks         where the regions are      pose_presence       are body and hands there?
+face_details         eyes and mouth             region_masks        where the regions are
+pose_presence        are body and hands there?
 """
