@@ -54,7 +54,7 @@ def memory(
       cyberhost memory
       cyberhost memory hallo --height 512 --width 512
       cyberhost memory --checkpoint my.safetensors --json
-      cyberhost memory --train cyberhost --set video.activation_checkpointing=true
+      cyberhost memory --train cyberhost --set video.activation_checkpointing=false
     """
     if train:
         if system or checkpoint or height or width or frames:

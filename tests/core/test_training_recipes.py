@@ -71,6 +71,7 @@ EXPECTED = {
             frames=12,
             steps=100_000,
             learning_rate=1e-5,
+            activation_checkpointing=True,
             sampling=SamplingConfig(clips=1),
             losses=(
                 LocalEnhancement(alpha=1, probability=0.5, below=500),
@@ -129,6 +130,7 @@ EXPECTED = {
             frames=24,
             steps=100_000,
             learning_rate=1e-5,
+            activation_checkpointing=True,
             sampling=SamplingConfig(clips=4 // 4),
             frozen=("reference_net",),
             losses=(Denoising(), PosePresence()),
