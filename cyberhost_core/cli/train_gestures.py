@@ -2,7 +2,6 @@
 
 import json
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +30,8 @@ def gestures(
     store: Annotated[Path, typer.Argument(help="Folder made by 'prepare gestures'.")],
     out: Annotated[Path, typer.Argument(help="Folder of the run; a run that is there is resumed.")],
     recipe: Annotated[
-        str, typer.Option(help="tiny, emo2 at the paper's size, or a YAML file that extends one of them.")
+        str,
+        typer.Option(help="One that 'cyberhost train recipe --gestures' lists, or a YAML file of your own."),
     ] = "tiny",
     changes: Changes = None,
     joints: Annotated[
@@ -65,12 +65,19 @@ def gestures(
     """
     from ..checkpoints.gestures import pack_gestures
     from ..data.gesture_store import GestureClips
-    from ..training.gestures.recipe_files import read_gesture_recipe
-    from ..training.gestures.run import gesture_recipe, train_gestures, will_have_learnt
+    from ..training.gestures.recipes import read_gesture_recipe
+    from ..training.gestures.run import train_gestures, will_have_learnt
 
     clips = GestureClips(store)
-    named = partial(gesture_recipe, clips=clips, form=joints.value, prediction=prediction.value)
-    plan = will_have_learnt(read_gesture_recipe(recipe, changes or (), named=named), clips)
+    read = read_gesture_recipe(
+        recipe,
+        changes or (),
+        audio_dim=clips.index.audio_dim,
+        form=joints.value,
+        prediction=prediction.value,
+        fps=clips.index.fps,
+    )
+    plan = will_have_learnt(read, clips)
     if steps:
         plan = plan.derive(loop=plan.loop.derive(steps=steps))
     weights = train_gestures(plan, store, out, seed=seed, until=until, show=shown_losses(plan.loop.steps))

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import ConfigError
+
 if TYPE_CHECKING:
     from ..training.recipes.recipe import Recipe
 
@@ -33,6 +35,9 @@ def recipe(
             help="The checkpoint that training starts from, where a recipe takes its system.",
         ),
     ] = None,
+    gestures: Annotated[
+        bool, typer.Option("--gestures", help="Those of 'cyberhost train gestures'.")
+    ] = False,
 ) -> None:
     """Print a recipe as the YAML that --recipe takes, or list those that come with the package.
 
@@ -42,19 +47,26 @@ def recipe(
       cyberhost train recipe cyberhost > my.yaml
       cyberhost train recipe tiny --set video.learning_rate=2e-5 --set video.sampling.clips=2
       cyberhost train recipe tiny --resolved
+      cyberhost train recipe emo2 --gestures
     """
     from ..training.recipes.entries import read_text, recipe_file
     from ..training.recipes.writing import changed_text, resolved_text
 
+    shipped = _shipped(gestures=gestures)
+    if gestures and (resolved or start):
+        raise ConfigError(
+            "With --gestures neither --resolved nor --from can be given: what a recipe leaves out comes from "
+            "the clips; leave them out."
+        )
     if name is None:
-        _list()
+        _list(shipped)
     elif resolved:
         typer.echo(resolved_text(read_recipe(name, changes, start=start)), nl=False)
     elif changes:
-        read_recipe(name, changes, start=start)  # which says what cannot be used
-        typer.echo(changed_text(name, changes), nl=False)
+        _require_usable(name, changes, start=start, gestures=gestures)
+        typer.echo(changed_text(name, changes, shipped=shipped), nl=False)
     else:
-        typer.echo(read_text(recipe_file(name)), nl=False)
+        typer.echo(read_text(recipe_file(name, shipped=shipped)), nl=False)
 
 
 def read_recipe(source: str, changes: list[str] | None = None, *, start: Path | None = None) -> "Recipe":
@@ -67,10 +79,28 @@ def read_recipe(source: str, changes: list[str] | None = None, *, start: Path | 
     return reading.read_recipe(source, changes or (), start=start)
 
 
-def _list() -> None:
+def _require_usable(name: str, changes: list[str], *, start: Path | None, gestures: bool) -> None:
+    """Say what of the changes cannot be used; of gestures, whatever sound the clips may have."""
+    if not gestures:
+        read_recipe(name, changes, start=start)
+        return
+    from ..training.gestures.recipes import read_gesture_recipe
+
+    read_gesture_recipe(name, changes, audio_dim=1, form="hands")
+
+
+def _shipped(*, gestures: bool) -> Path:
+    if gestures:
+        from ..training.gestures.recipes import SHIPPED
+    else:
+        from ..training.recipes.entries import SHIPPED
+    return SHIPPED
+
+
+def _list(shipped: Path) -> None:
     from ..training.recipes.entries import read_text, recipe_file, shipped_names
 
-    names = shipped_names()
+    names = shipped_names(shipped)
     for name in names:
-        title = read_text(recipe_file(name)).splitlines()[0].removeprefix("# ")
+        title = read_text(recipe_file(name, shipped=shipped)).splitlines()[0].removeprefix("# ")
         typer.echo(f"{name:<{max(map(len, names))}}  {title}")

@@ -28,8 +28,8 @@ from cyberhost_core.puppets.identity import random_identity
 from cyberhost_core.puppets.performance import random_performance
 from cyberhost_core.puppets.speech import bundled_utterances
 from cyberhost_core.puppets.world import render_performance
-from cyberhost_core.training.gestures.recipe_files import read_gesture_recipe
-from cyberhost_core.training.gestures.run import gesture_recipe
+from cyberhost_core.training.gestures.recipes import SHIPPED, read_gesture_recipe
+from cyberhost_core.training.recipes.entries import shipped_names
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
 
@@ -109,7 +109,7 @@ def test_what_cannot_be_trained_is_said(store: Path, tmp_path: Path, capsys: pyt
     assert main(["train", "gestures", str(tmp_path), str(tmp_path / "run")]) == UNUSABLE
     assert "holds no gesture clips" in capsys.readouterr().err
     assert main(["train", "gestures", str(store), str(tmp_path / "run"), "--recipe", "huge"]) == UNUSABLE
-    assert "no gesture recipe 'huge'" in capsys.readouterr().err
+    assert "no recipe 'huge'" in capsys.readouterr().err
     noise = ["train", "gestures", str(store), str(tmp_path / "run"), "--prediction", "epsilon"]
     assert main(noise) == UNUSABLE
     assert "a width of 128 cannot hold the noise of 134 numbers" in capsys.readouterr().err
@@ -158,17 +158,16 @@ def test_what_a_model_says_that_it_learnt_follows_the_changes_of_its_recipe(
 def test_a_recipe_is_changed_by_a_file_and_by_the_command(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    named = partial(gesture_recipe, clips=GestureClips(store), form="hands")
-    tiny, file = named("tiny"), tmp_path / "mine.yaml"
-    assert read_gesture_recipe("tiny", named=named) == tiny
+    read = partial(read_gesture_recipe, audio_dim=GestureClips(store).index.audio_dim, form="hands")
+    tiny, file = read("tiny"), tmp_path / "mine.yaml"
     file.write_text("extends: tiny\nloop: {learning_rate: 5e-4}\nmodel: {transformer: {width: 64}}\n")
-    mine = read_gesture_recipe(str(file), ["sampling.spans=3", "loop.workers=0"], named=named)
+    mine = read(str(file), ["sampling.spans=3", "loop.workers=0"])
     assert mine.loop == tiny.loop.derive(learning_rate=5e-4, workers=0)
     assert mine.model.transformer == tiny.model.transformer.derive(width=64)
     assert (mine.sampling.spans, mine.loss) == (3, tiny.loss)
     whole = tmp_path / "whole.yaml"
     whole.write_text(mine.to_json())  # JSON is YAML
-    assert read_gesture_recipe(str(whole), named=named) == mine
+    assert read(str(whole)) == mine
     command = ["train", "gestures", str(store), str(tmp_path / "run"), "--recipe", str(file)]
     for change, said in (
         ("loop.steps=0", "--set loop.steps=0 cannot be used: loop.steps is 0, but should be greater than or"),
@@ -182,3 +181,25 @@ def test_a_recipe_is_changed_by_a_file_and_by_the_command(
     file.write_text("extends: tiny\nloops: {}\n")
     assert main(command) == UNUSABLE
     assert f"The recipe {file} cannot be used: loops is not known; known are mod" in capsys.readouterr().err
+
+
+def test_every_gesture_recipe_is_listed_printed_and_taken_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    command = ["train", "recipe", "--gestures"]
+    assert main(command) == OK
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["emo2", "tiny"]
+    for name in shipped_names(SHIPPED):
+        assert main([*command, name]) == OK
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(capsys.readouterr().out)
+        found = read_gesture_recipe(str(file), audio_dim=7, form="arms")
+        assert found == read_gesture_recipe(name, audio_dim=7, form="arms")
+        assert found.model.transformer.audio_dim == 7
+    assert main([*command, "tiny", "--set", "loop.steps=5"]) == OK
+    (tmp_path / "five.yaml").write_text(capsys.readouterr().out)
+    assert read_gesture_recipe(str(tmp_path / "five.yaml"), audio_dim=7, form="hands").loop.steps == 5
+    assert main([*command, "tiny", "--set", "loop.steps=0"]) == UNUSABLE
+    assert "loop.steps is 0, but should be greater" in capsys.readouterr().err
+    assert main([*command, "tiny", "--resolved"]) == UNUSABLE
+    assert "what a recipe leaves out comes from the clips" in capsys.readouterr().err

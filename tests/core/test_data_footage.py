@@ -168,14 +168,14 @@ def test_the_stores_feed_a_step_of_both_trainings(stores, tmp_path):
     from cyberhost_core.conditioners.sound import Sound
     from cyberhost_core.systems.emo2 import tiny
     from cyberhost_core.training.batches import BatchMaker, SamplingConfig
-    from cyberhost_core.training.gestures.recipes import GESTURE_RECIPES
+    from cyberhost_core.training.gestures.recipes import read_gesture_recipe
     from cyberhost_core.training.gestures.run import gesture_trainer
 
     prepared, gestures = stores
     spec = tiny().changing(Sound, lambda sound: sound.derive(feature_dim=2))
     batch = BatchMaker(prepared, spec, SamplingConfig(clips=2), frames=1, seed=0)[0]
     assert torch.isfinite(batch.latents).all() and batch.latents.shape[0] == 2
-    recipe = GESTURE_RECIPES["tiny"](audio_dim=2, form="hands")
+    recipe = read_gesture_recipe("tiny", audio_dim=2, form="hands")
     small = recipe.model.transformer.derive(width=16, blocks=1, heads=2, frames=16)
     recipe = recipe.derive(model=recipe.model.derive(transformer=small), loop=recipe.loop.derive(workers=0))
     trainer = gesture_trainer(recipe, gestures, out=tmp_path / "run")

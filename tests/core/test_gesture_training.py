@@ -30,14 +30,8 @@ from cyberhost_core.gesture.transformer import GestureConfig
 from cyberhost_core.hands.parameters import LIMB_POINTS, HandParameters
 from cyberhost_core.training.gestures.batches import GestureBatch, GestureBatchMaker, GestureSampling
 from cyberhost_core.training.gestures.learner import GestureLearner, GestureLoss
-from cyberhost_core.training.gestures.recipes import (
-    GESTURE_RECIPES,
-    GestureRecipe,
-    Prediction,
-    paper_gestures,
-    predicting,
-)
-from cyberhost_core.training.gestures.run import gesture_recipe, gesture_trainer
+from cyberhost_core.training.gestures.recipes import GestureRecipe, Prediction, read_gesture_recipe
+from cyberhost_core.training.gestures.run import gesture_trainer, will_have_learnt
 from cyberhost_core.training.loop import LoopConfig
 
 AUDIO_DIM, FRAMES, BEFORE = 5, 24, 4
@@ -284,7 +278,9 @@ def predicted(prediction: Prediction, *, form: FormName = "hands") -> GestureRec
     """A small recipe, wide enough for the noise."""
     plan = recipe(form=form)
     sizes = plan.model.transformer.derive(width=176, blocks=1, heads=4)
-    return predicting(plan.derive(model=plan.model.derive(transformer=sizes)), prediction)
+    read = read_gesture_recipe("emo2", audio_dim=AUDIO_DIM, form=form, prediction=prediction)
+    model = plan.model.derive(transformer=sizes, schedule=read.model.schedule)
+    return plan.derive(model=model, loss=read.loss)
 
 
 def test_both_predictions_say_the_same_of_a_motion_that_the_network_knows() -> None:
@@ -359,7 +355,9 @@ def test_a_store_says_what_a_model_will_have_learnt_and_the_file_keeps_it(
     store: Callable, tmp_path: Path
 ) -> None:
     clips = store(clip(seed=0, style="dance"), clip(seed=1), clip(seed=2, style="dance"))
-    config = gesture_recipe("tiny", clips, form="hands").model
+    plain = read_gesture_recipe("tiny", audio_dim=AUDIO_DIM, form="hands")
+    assert plain.model.learnt == Learnt()
+    config = will_have_learnt(plain, clips).model
     assert config.learnt == Learnt(styles=("dance", "speaking"), one_hand=True)
     small = recipe().model.derive(learnt=config.learnt)
     save_gestures(tmp_path / "model.safetensors", GestureModel(small), training={})
@@ -512,18 +510,18 @@ def test_files_that_hold_no_gesture_model_are_refused(tmp_path: Path) -> None:
 
 
 def test_recipes_fit_the_store_and_the_paper(store: Callable) -> None:
-    paper = paper_gestures(audio_dim=10752, form="hands").model.transformer
+    paper = read_gesture_recipe("emo2", audio_dim=10752, form="hands").model.transformer
     assert (paper.blocks, paper.width, paper.frames, paper.frames_before) == (24, 512, 300, 12)
     assert (paper.vector, paper.audio_dim) == (134, 10752)
-    tiny = gesture_recipe("tiny", store(clip()), form="arms")
+    tiny = read_gesture_recipe("tiny", audio_dim=store(clip()).index.audio_dim, form="arms")
     assert (tiny.model.transformer.audio_dim, tiny.model.transformer.vector) == (AUDIO_DIM, 146)
     assert json.loads(tiny.to_json())["model"]["form"] == "arms"
-    with pytest.raises(ConfigError, match="no gesture recipe 'huge'; choose one of: tiny, emo2"):
-        gesture_recipe("huge", store(clip()), form="hands")
+    with pytest.raises(ConfigError, match=r"no recipe 'huge': .* come with the package: emo2, tiny"):
+        read_gesture_recipe("huge", audio_dim=AUDIO_DIM, form="hands")
 
 
 def test_the_papers_run_is_that_of_section_4_1() -> None:
-    recipe = GESTURE_RECIPES["emo2"](audio_dim=10752, form="hands")
+    recipe = read_gesture_recipe("emo2", audio_dim=10752, form="hands")
     sizes = recipe.model.transformer
     assert (sizes.blocks, sizes.width, sizes.vector) == (24, 512, 134)
     assert (sizes.frames, sizes.frames_before) == (300, 12)

@@ -1,5 +1,5 @@
 """Training of EMO2's stage 1.
 
-batches    hand motion with its sound      learner    the loss      recipes    runs as values      run    one
-recipe_files   runs from files
+batches    hand motion with its sound      learner    the loss
+recipes    runs, from files                run        one of them
 """

@@ -1,6 +1,12 @@
-"""Named runs of EMO2's stage 1: the model, its batches, its loss, the loop's settings, as values."""
+"""Recipes of EMO2's stage 1: YAML files, as those of the other stages, over what the clips and a command say.
 
-from collections.abc import Callable
+what is known without a file: numbers per frame of sound and motion, what the network predicts
+    --> under the file --> under the changes of a command --> GestureRecipe
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from ...config import Config
@@ -8,20 +14,23 @@ from ...diffusion.schedule import ScheduleSpec
 from ...errors import ConfigError
 from ...gesture.forms import FORMS, FormName
 from ...gesture.model import GestureModelConfig
-from ...gesture.transformer import GestureConfig
 from ...hands.parameters import OFFSET_NUMBERS
 from ..loop import LoopConfig
+from ..recipes.entries import Entries, merged, read_change, read_entries, recipe_file, with_changes
+from ..recipes.faults import Fault, checked
+from ..recipes.reading import origin
 from .batches import GestureSampling
 from .learner import GestureLoss
 
 Prediction = Literal["sample", "epsilon"]
 
+SHIPPED = Path(__file__).with_name("shipped")
 _STAGE_2_SCHEDULE = ScheduleSpec(prediction="epsilon", beta_schedule="scaled_linear", steps=25)
 _EQUATION_1 = GestureLoss(leading_weight=1.0, velocity_weight=0.0)
 
 
 class GestureRecipe(Config):
-    """A complete run."""
+    """A complete run: the model, the loop's settings, its batches, its loss."""
 
     model: GestureModelConfig
     loop: LoopConfig
@@ -29,68 +38,55 @@ class GestureRecipe(Config):
     loss: GestureLoss = GestureLoss()
 
 
-def predicting(recipe: GestureRecipe, prediction: Prediction) -> GestureRecipe:
-    """Let a recipe's network predict the clean motion, which is every recipe's own choice, or the noise.
+def read_gesture_recipe(
+    source: str,
+    changes: Sequence[str] = (),
+    *,
+    audio_dim: int,
+    form: FormName,
+    prediction: Prediction = "sample",
+    fps: float = 25.0,
+) -> GestureRecipe:
+    """Read a recipe: a name of one that comes with the package, or the path of a file.
 
-    Source:   EMO2 section 3.2, equation 1, for the noise: no weights, no velocity
+    changes: FIELD=VALUE, as for --set; audio_dim: numbers per frame of the sound; prediction: of the clean
+    motion, or of the noise
+
+    Units:    fps: of the clips
+    Raises:   ConfigError: there is none, or something in it cannot be used; the sentence says what
+    """
+    path, asked = recipe_file(source, shipped=SHIPPED), [read_change(change) for change in changes]
+    known = _known(audio_dim=audio_dim, form=form, prediction=prediction, fps=fps)
+    try:
+        entries = read_entries(path, completed=lambda own: own, shipped=SHIPPED)
+        recipe = checked(GestureRecipe, with_changes(merged(known, entries), asked))
+    except Fault as fault:
+        raise ConfigError(f"{origin(fault, path, asked)} cannot be used: {fault}.") from fault
+    _require_width(recipe)
+    return recipe
+
+
+def _known(*, audio_dim: int, form: FormName, prediction: Prediction, fps: float) -> Entries:
+    """Write what a recipe need not say.
+
+    Source:   EMO2 section 3.2, equation 1, for predicted noise: no weights, no velocity
     Reads:    the paper gives no schedule and no steps for stage 1; the equation is of both stages, and so are
               these, stage 2's. The last step of the cosine schedule is noise alone, from which a predicted
               noise would tell nothing of the motion
-    Raises:   ConfigError: the network is narrower than the noise of a frame, all of whose numbers are free
     """
-    if prediction == recipe.model.schedule.prediction:
-        return recipe
+    transformer = {"vector": FORMS[form].numbers, "audio_dim": audio_dim, "offset_dim": OFFSET_NUMBERS}
+    model = {"transformer": transformer, "form": form, "fps": fps}
+    if prediction == "sample":
+        return {"model": model}
+    schedule, loss = (json.loads(value.to_json()) for value in (_STAGE_2_SCHEDULE, _EQUATION_1))
+    return {"model": {**model, "schedule": schedule}, "loss": loss}
+
+
+def _require_width(recipe: GestureRecipe) -> None:
+    """Refuse a network that is narrower than the noise of a frame, all of whose numbers are free."""
     sizes = recipe.model.transformer
-    if sizes.width < sizes.vector:
+    if recipe.model.schedule.prediction == "epsilon" and sizes.width < sizes.vector:
         raise ConfigError(
             f"The noise is to be predicted, but a width of {sizes.width} cannot hold the noise of "
             f"{sizes.vector} numbers a frame; take '--recipe emo2', or predict the motion (sample)."
         )
-    return recipe.derive(model=recipe.model.derive(schedule=_STAGE_2_SCHEDULE), loss=_EQUATION_1)
-
-
-def paper_gestures(*, audio_dim: int, form: FormName) -> GestureRecipe:
-    """Section 4.1: 24 blocks of width 512, sequences of 300 frames with 12 before; 8 at once, 400k steps.
-
-    Reads:    the learning rate is not given; 1e-4 is usual for diffusion transformers (Peebles and Xie 2022)
-    """
-    transformer = GestureConfig(
-        vector=FORMS[form].numbers, audio_dim=audio_dim, offset_dim=OFFSET_NUMBERS, heads=8
-    )
-    return GestureRecipe(
-        model=GestureModelConfig(transformer=transformer, form=form),
-        loop=LoopConfig(steps=400_000, learning_rate=1e-4, warmup_steps=1000),
-        sampling=GestureSampling(spans=8),
-    )
-
-
-def tiny_gestures(*, audio_dim: int, form: FormName) -> GestureRecipe:
-    """The bundled model's run: less than an hour on one core.
-
-    Departs:  six blocks of width 128; sequences of 120 frames, so that more voices fit into an hour
-    """
-    transformer = GestureConfig(
-        vector=FORMS[form].numbers,
-        width=128,
-        blocks=6,
-        heads=4,
-        frames=120,
-        audio_dim=audio_dim,
-        offset_dim=OFFSET_NUMBERS,
-    )
-    return GestureRecipe(
-        model=GestureModelConfig(transformer=transformer, form=form),
-        loop=LoopConfig(
-            steps=3600,
-            learning_rate=1e-3,
-            warmup_steps=200,
-            decay_fraction=0.5,
-            betas=(0.9, 0.98),
-            ema_decay=0.998,
-            save_every=250,
-            validate_every=500,
-        ),
-    )
-
-
-GESTURE_RECIPES: dict[str, Callable[..., GestureRecipe]] = {"tiny": tiny_gestures, "emo2": paper_gestures}

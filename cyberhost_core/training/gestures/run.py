@@ -13,29 +13,12 @@ import torch
 from ...backbone.ops import TORCH_OPS, TRAINING_OPS
 from ...checkpoints.gestures import save_gestures
 from ...data.gesture_store import GestureClips
-from ...errors import ConfigError
-from ...gesture.forms import FormName
 from ...gesture.model import GestureModel, Learnt
 from ..runs import Show, train_logged
 from ..trainer import Trainer
 from .batches import GestureBatchMaker, collect_statistics
 from .learner import GestureLearner
-from .recipes import GESTURE_RECIPES, GestureRecipe, Prediction, predicting
-
-
-def gesture_recipe(
-    name: str, clips: GestureClips, *, form: FormName, prediction: Prediction = "sample"
-) -> GestureRecipe:
-    """Find a recipe for a store; its model says what the store's clips will have taught it.
-
-    Raises:   ConfigError: there is none of this name; StoreError: see GestureClips
-    """
-    if name not in GESTURE_RECIPES:
-        raise ConfigError(
-            f"There is no gesture recipe '{name}'; choose one of: {', '.join(GESTURE_RECIPES)}."
-        )
-    recipe = predicting(GESTURE_RECIPES[name](audio_dim=clips.index.audio_dim, form=form), prediction)
-    return will_have_learnt(recipe.derive(model=recipe.model.derive(fps=clips.index.fps)), clips)
+from .recipes import GestureRecipe
 
 
 def will_have_learnt(recipe: GestureRecipe, clips: GestureClips) -> GestureRecipe:

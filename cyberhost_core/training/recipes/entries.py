@@ -33,29 +33,33 @@ class Change:
     value: Any
 
 
-def shipped_names() -> list[str]:
+def shipped_names(shipped: Path = SHIPPED) -> list[str]:
     """Name the recipes that come with the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+    return sorted(path.stem for path in shipped.glob("*.yaml"))
 
 
-def recipe_file(source: str, *, beside: Path | None = None) -> Path:
+def recipe_file(source: str, *, beside: Path | None = None, shipped: Path = SHIPPED) -> Path:
     """Find the file of a recipe: one that comes with the package, by its name, or any other, by its path.
 
     Raises:   ConfigError: there is neither
     """
-    if source in shipped_names():
-        return SHIPPED / f"{source}.yaml"
+    if source in shipped_names(shipped):
+        return shipped / f"{source}.yaml"
     path = (beside or Path()) / source
     if not path.is_file():
         raise ConfigError(
             f"There is no recipe '{source}': it is neither a file nor one of those that come with the "
-            f"package: {among(shipped_names())}."
+            f"package: {among(shipped_names(shipped))}."
         )
     return path
 
 
 def read_entries(
-    path: Path, *, completed: Callable[[Entries], Entries], after: tuple[Path, ...] = ()
+    path: Path,
+    *,
+    completed: Callable[[Entries], Entries],
+    after: tuple[Path, ...] = (),
+    shipped: Path = SHIPPED,
 ) -> Entries:
     """Read a file, over the one that it extends, and so on; completed: what the undermost leaves out.
 
@@ -67,8 +71,9 @@ def read_entries(
     source = own.pop(EXTENDS, None)
     if source is None:
         return completed(own)
-    below = recipe_file(str(source), beside=path.parent)
-    return merged(read_entries(below, completed=completed, after=(*after, path.resolve())), own)
+    below = recipe_file(str(source), beside=path.parent, shipped=shipped)
+    after = (*after, path.resolve())
+    return merged(read_entries(below, completed=completed, after=after, shipped=shipped), own)
 
 
 def read_file(path: Path) -> Entries:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import require_extra
-from .entries import EXTENDS, by_kind, read_change, shipped_names, with_changes
+from .entries import EXTENDS, SHIPPED, by_kind, read_change, shipped_names, with_changes
 from .recipe import Recipe
 
 _WIDTH = 100  # of a line
@@ -24,9 +24,9 @@ def resolved_text(recipe: Recipe) -> str:
     return _TITLE + to_yaml(entries)
 
 
-def changed_text(source: str, changes: Sequence[str]) -> str:
+def changed_text(source: str, changes: Sequence[str], *, shipped: Path = SHIPPED) -> str:
     """Write the recipe that a command with these changes goes by: a file that extends another."""
-    name = source if source in shipped_names() else Path(source).resolve().as_posix()
+    name = source if source in shipped_names(shipped) else Path(source).resolve().as_posix()
     return to_yaml(with_changes({EXTENDS: name}, [read_change(change) for change in changes]))
 
 
