@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..backbone.vae import TinyVAE, TinyVAEConfig
 from ..bundled import portraits
-from ..errors import CheckpointError
+from ..conditioners.sound import Sound
+from ..errors import CheckpointError, ConfigError
 from ..media.fit import fit_image
 from ..media.images import read_image
 from ..perception.wav2vec_file import read_wav2vec_folder
@@ -116,7 +117,7 @@ def pack_checkpoint(
     spec: SystemSpec,
     weights: Path,
     vae: Path,
-    speech: Path,
+    speech: Path | None,
     licence: str,
     training: Mapping[str, Any],
     precision: Precision = "fp16",
@@ -127,10 +128,12 @@ def pack_checkpoint(
     What latents of the small autoencoder look like is fitted on the bundled portraits and kept under
     training["preview"]; whoever shows latents knows Stable Diffusion's. Parts that the checkpoint `beside`
     has as well are left to it. Weights that say which system they are of have the last word on it, and their
-    calibration on training["picture_floor_db"], unless that is given.
+    calibration on training["picture_floor_db"], unless that is given. speech: None for a system that hears
+    nothing.
 
-    Raises:   CheckpointError: the weights are not those of this system, or of stage 1 alone, the autoencoder
-              makes latents of another kind, or a file cannot be read or written
+    Raises:   ConfigError: no speech encoder was given for a system that hears; CheckpointError: the weights
+              are not those of this system, or of stage 1 alone, the autoencoder makes latents of another
+              kind, or a file cannot be read or written
     """
     trained = read_trained(weights)
     if trained is not None:
@@ -154,11 +157,22 @@ def pack_checkpoint(
         spec=spec,
         system=state,
         vae=autoencoder,
-        audio_encoder=load_speech(speech),
+        audio_encoder=_speech(speech, spec),
         licence=licence,
         training={**training, **preview},
     )
     write_parts(path, whole, precision=precision, beside=beside)
+
+
+def _speech(path: Path | None, spec: SystemSpec) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    if not spec.listed(Sound):
+        return None
+    if path is None:
+        raise ConfigError(
+            f"'{spec.name}' hears, and no speech encoder was given; name the one that the training data were "
+            "prepared with (--speech)."
+        )
+    return load_speech(path)
 
 
 def _preview(vae: TinyVAE, spec: SystemSpec) -> list[list[float]]:

@@ -6,7 +6,7 @@ footage    encode the clips of a manifest into what both trainers read
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,11 @@ from .. import bundled
 from ..errors import ConfigError, CyberHostError
 from .running import progress_bars
 
+if TYPE_CHECKING:
+    from ..data.footage import Listener
+    from ..systems.spec import SystemSpec
+
+_GESTURES_HEAR = "wav2vec2"
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
@@ -89,8 +94,17 @@ def footage(
         Path | None, typer.Option(help="Folder for the store that 'train gestures' reads.")
     ] = None,
     split: Annotated[Split, typer.Option(help="Which clips of the manifest.")] = Split.TRAIN,
-    height: Annotated[int, typer.Option(min=8, help="Of the pictures, px.")] = 128,
-    width: Annotated[int, typer.Option(min=8, help="Of the pictures, px.")] = 96,
+    system: Annotated[
+        Path | None,
+        typer.Option(
+            "--for",
+            metavar="FILE",
+            help="The checkpoint that is to be trained further: its size, rate, autoencoder and way of "
+            "hearing are taken where nothing else is said.",
+        ),
+    ] = None,
+    height: Annotated[int | None, typer.Option(min=8, help="Of the pictures, px. [default: 128]")] = None,
+    width: Annotated[int | None, typer.Option(min=8, help="Of the pictures, px. [default: 96]")] = None,
     buckets: Annotated[
         int,
         typer.Option(
@@ -99,7 +113,9 @@ def footage(
             "many px (64 for Stable Diffusion's U-Net); 0: one size.",
         ),
     ] = 0,
-    fps: Annotated[float, typer.Option(help="Frames per second that all clips have.")] = 25.0,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second that all clips have. [default: 25]")
+    ] = None,
     vae: Annotated[
         Path | None,
         typer.Option(
@@ -115,6 +131,10 @@ def footage(
         Path | None,
         typer.Option(help="Face identity network (ONNX). [default: the bundled one, for puppets]"),
     ] = None,
+    clip_vision: Annotated[
+        Path | None,
+        typer.Option(help="Folder of CLIP's vision tower, for a system that takes its vectors."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Encode the clips of a manifest: cropped and resized, checked against their tracks.
@@ -124,32 +144,62 @@ def footage(
       cyberhost prepare footage clips/manifest.jsonl --out work/store --gestures work/gestures
       cyberhost prepare footage clips/manifest.jsonl --out work/held-out --split held_out
       cyberhost prepare footage clips/manifest.jsonl --out work/store --height 640 --width 384 --buckets 64
+      cyberhost prepare footage clips/manifest.jsonl --out work/store --for echomimic-v2.safetensors
     """
-    from ..checkpoints.parts import load_speech
+    from ..checkpoints.file import open_checkpoint
     from ..checkpoints.picture_encoder import load_picture_encoder
     from ..data.encode import Encoder
     from ..data.footage import FootageFormat, Stores, prepare_footage
     from ..data.manifest import of_split, read_manifest
+    from ..perception.clip_image import ClipImage
     from ..perception.face_identity import FaceIdentity
-    from ..perception.speech import SpeechFeatures
     from ..pipeline.generate import Progress
 
     if out is None and gestures is None:
         raise ConfigError("No store was named; give --out, --gestures, or both.")
-    to = FootageFormat(height, width, fps, unit=buckets)
+    meant = open_checkpoint(system).spec if system else None
+    to = FootageFormat(
+        height or (meant.height if meant else 128),
+        width or (meant.width if meant else 96),
+        fps or (meant.fps if meant else 25.0),
+        unit=buckets,
+    )
     clips = of_split(read_manifest(manifest_path), split.value)
     videos = None
     if out is not None:
-        network = FaceIdentity(face or bundled.require(bundled.FACE_IDENTITY))
-        videos = (out, Encoder(load_picture_encoder(vae or bundled.require(bundled.CHECKPOINT)), network))
+        videos = (
+            out,
+            Encoder(
+                load_picture_encoder(vae or system or bundled.require(bundled.CHECKPOINT)),
+                FaceIdentity(face or bundled.require(bundled.FACE_IDENTITY)),
+                clip_vision=ClipImage.from_folder(clip_vision) if clip_vision else None,
+            ),
+        )
+    listener = _listener(meant, speech or system or bundled.require(bundled.CHECKPOINT))
+    if gestures is not None and (listener is None or listener.hearing != _GESTURES_HEAR):
+        raise ConfigError(
+            "Gestures are trained on wav2vec2's features, matched to frames, and the system of --for hears "
+            "otherwise; prepare the two stores with two commands."
+        )
     with progress_bars(quiet=quiet) as show:
         prepare_footage(
             clips,
             Stores(videos=videos, gestures=gestures),
-            speech=SpeechFeatures.from_state_dict(
-                *load_speech(speech or bundled.require(bundled.CHECKPOINT))
-            ),
+            listener=listener,
             to=to,
             say=lambda done, total: show(Progress("encode", done, total)),
         )
     typer.echo("\n".join(str(folder) for folder in (out, gestures) if folder is not None))
+
+
+def _listener(meant: "SystemSpec | None", speech: Path) -> "Listener | None":
+    """Load what hears the clips; None for a system that hears nothing."""
+    from ..checkpoints.parts import load_speech
+    from ..conditioners.sound import Sound
+    from ..data.footage import Listener
+    from ..perception.hearing import load_hearing
+
+    hearings = [sound.hearing for sound in meant.listed(Sound)] if meant else [_GESTURES_HEAR]
+    if not hearings:
+        return None
+    return Listener(hearings[0], load_hearing(hearings[0], *load_speech(speech)))

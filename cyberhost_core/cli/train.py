@@ -237,9 +237,13 @@ def pack(
             help="Autoencoder: made by 'train vae', in a checkpoint, or sd-vae-ft-mse.",
         ),
     ],
-    speech_folder: Annotated[
-        Path, typer.Option("--speech", help="Speech encoder: a wav2vec2 folder, or a checkpoint.")
-    ],
+    speech_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--speech",
+            help="Speech encoder: a wav2vec2 folder, or a checkpoint; for a system that hears.",
+        ),
+    ] = None,
     precision: Annotated[
         StoredPrecision,
         typer.Option(
@@ -292,7 +296,7 @@ def pack(
         spec=read_recipe(recipe).system,
         weights=weights,
         vae=vae_file,
-        speech=speech_folder,
+        speech=speech_file,
         precision=precision.value,
         licence=licence or "; ".join(said.licences),
         training={**floor, "data": "; ".join(said.data) or NOT_STATED, "licences": said.licences},

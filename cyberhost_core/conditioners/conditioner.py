@@ -121,9 +121,9 @@ class Conditioner(Member):
         del told, size
         return {}
 
-    def portrait_of(self, clip: Clip) -> Inputs:
+    def portrait_of(self, clip: Clip, *, unet: UNetConfig) -> Inputs:
         """Make a training clip's inputs of the reference picture, each without the axis of clips."""
-        del clip
+        del clip, unet
         if self.asks_of_portrait():
             raise self._cannot_be_trained()
         return {}

@@ -6,6 +6,7 @@ Source:   CyberHost section 3.3 (movement map), 4.4 and appendix E (skeletons, h
           and keypoint maps); EchoMimicV2, Hallo, AnimateAnyone (PoseGuider)
 """
 
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from ..backbone.conditions import Conditions
 from ..backbone.map_encoder import MapEncoder, MapEncoderConfig
 from ..config import Share
+from ..controls.face_masks import face_box_map
+from ..controls.hand_drawing import draw_peer_hands
 from ..controls.movement_map import GROWTH_RANGE, draw_movement_map, movement_box
 from ..controls.skeleton_map import draw_hands_on, draw_skeleton
 from ..data.calibration import Calibration
@@ -115,10 +118,7 @@ class DrawnMaps(Conditioner):
         return {"maps": maps[: size.frames].contiguous()}
 
     def drive_of(self, clip: Clip, rng: np.random.Generator, settings: Settings) -> Inputs:
-        """Draw a clip's maps; of several kinds, all clips of a batch get the same.
-
-        Raises:   ConfigError: no trainer draws this system's maps
-        """
+        """Draw a clip's maps; of several kinds, all clips of a batch get the same."""
         config = setting(settings, MapTraining())
         if self.drawing == "movement":
             shares = np.cumsum(config.movement_mix)
@@ -126,10 +126,7 @@ class DrawnMaps(Conditioner):
             return {"maps": _movement(clip, rng, MOVEMENT_KINDS[number])}
         if self.drawing == "hand_maps":
             return {"maps": _hands_and_limbs(clip, rng, config)}
-        raise ConfigError(
-            f"The system is driven by {self.drawing.replace('_', ' ')} maps, but training draws movement "
-            "maps and hand maps only; train a system of one of these kinds."
-        )
+        return {"maps": _OF_PUBLIC_MODELS[self.drawing](clip)}
 
     def calibrated(self, calibration: Calibration) -> Self:
         box = calibration.movement_box
@@ -182,3 +179,11 @@ def _hands_and_limbs(clip: Clip, rng: np.random.Generator, config: MapTraining) 
     if rng.random() < config.drop_keypoints:
         maps[:, KEYPOINT_CHANNELS] = 0
     return maps
+
+
+# Hallo's map stands still, where the portrait's face is; the others' show every frame.
+_OF_PUBLIC_MODELS: dict[str, Callable[[Clip], Tensor]] = {
+    "hands": lambda clip: draw_peer_hands(clip.pose),
+    "face_box": lambda clip: face_box_map(clip.reference_pose),
+    "skeleton": lambda clip: draw_skeleton(clip.pose),
+}

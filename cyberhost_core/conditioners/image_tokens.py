@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..backbone.conditions import IMAGE_TOKENS, Conditions
 from ..backbone.embeddings import VectorProjection
 from ..backbone.unet import UNetConfig
+from ..data.clip import Clip
 from ..errors import ConfigError
 from .asks import EMBEDDING, FACE, Ask
 from .conditioner import Conditioner, Given, InputShapes, InputSize, Place, Reader
@@ -41,13 +42,20 @@ class ImageTokens(Conditioner):
 
     def of_portrait(self, known: Given, *, unet: UNetConfig) -> Inputs:
         vector_D = known[FACE].raw_D if self.source == "face" else known[EMBEDDING]
+        return {"image_vector": self._checked(vector_D)[None]}
+
+    def portrait_of(self, clip: Clip, *, unet: UNetConfig) -> Inputs:
+        vector_D = clip.raw_face_vector_D if self.source == "face" else clip.picture_vector_D
+        return {"image_vector": self._checked(torch.from_numpy(vector_D))}
+
+    def _checked(self, vector_D: Tensor) -> Tensor:
         if vector_D.shape != (self.vector_dim,):
             raise ConfigError(
                 f"The vector of the reference picture has {vector_D.numel()} numbers, but the system was "
                 f"trained on {self.vector_dim}; load the CLIP vision or face network that belongs to the "
                 "checkpoint."
             )
-        return {"image_vector": vector_D[None]}
+        return vector_D
 
     def shapes(self, size: InputSize) -> InputShapes:
         return InputShapes(portrait={"image_vector": (self.vector_dim,)})

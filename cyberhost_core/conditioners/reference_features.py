@@ -40,7 +40,7 @@ class ReferenceFeatures(Conditioner):
     def of_portrait(self, known: Given, *, unet: UNetConfig) -> Inputs:
         return {"skeleton": draw_skeleton(known[POSE])} if self.skeleton else {}
 
-    def portrait_of(self, clip: Clip) -> Inputs:
+    def portrait_of(self, clip: Clip, *, unet: UNetConfig) -> Inputs:
         return {"skeleton": draw_skeleton(clip.reference_pose)[0]} if self.skeleton else {}
 
     def shapes(self, size: InputSize) -> InputShapes:

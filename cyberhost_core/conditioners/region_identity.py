@@ -51,7 +51,7 @@ class RegionIdentity(Conditioner):
             made["face_vector"] = known[FACE].unit_D[None]
         return made
 
-    def portrait_of(self, clip: Clip) -> Inputs:
+    def portrait_of(self, clip: Clip, *, unet: UNetConfig) -> Inputs:
         made = {
             "hands": ("hand_crops", lambda: torch.from_numpy(clip.hand_crops_HCYX).float() / 255),
             "face": ("face_vector", lambda: torch.from_numpy(clip.face_vector_D)),

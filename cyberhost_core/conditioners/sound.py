@@ -63,34 +63,39 @@ class Sound(Conditioner):
 
         Raises:   AudioError: features made otherwise than the system hears, or by a network of another size
         """
-        width = heard.features_FD.shape[1]
-        is_windowed = self.hearing == "whisper"
-        expected = self.feature_dim * (self.window if is_windowed else 1)
+        width, expected = heard.features_FD.shape[1], self._numbers_per_frame
         if heard.hearing != self.hearing or width != expected:
             raise AudioError(
                 f"The audio features are {width} numbers per frame heard by '{heard.hearing}', but "
                 f"'{system}' was trained on {expected} heard by '{self.hearing}'; use the audio encoder of "
                 "the same checkpoint."
             )
-        if is_windowed:
-            return heard.features_FD.unflatten(1, (self.window, self.feature_dim))
-        return windows(heard.features_FD, size=self.window)
+        return self._windows(heard.features_FD)
+
+    @property
+    def _numbers_per_frame(self) -> int:
+        return self.feature_dim * (self.window if self.hearing == "whisper" else 1)
+
+    def _windows(self, features_FD: Tensor) -> Tensor:
+        if self.hearing == "whisper":  # heard in windows already
+            return features_FD.unflatten(1, (self.window, self.feature_dim))
+        return windows(features_FD, size=self.window)
 
     def drive_of(self, clip: Clip, rng: np.random.Generator, settings: Settings) -> Inputs:
         """Cut a clip's windows out of its video's features.
 
-        Raises:   ConfigError: prepared videos are never heard so; AudioError: by a network of another size
+        Raises:   AudioError: they were heard otherwise than the system hears, or by a network of another size
         """
-        if self.hearing != "wav2vec2":
-            raise self._cannot_be_trained()
-        width = clip.video.audio_FD.shape[1]
-        if width != self.feature_dim:
+        video, expected = clip.video, self._numbers_per_frame
+        width = video.audio_FD.shape[1]
+        if video.hearing != self.hearing or width != expected:
             raise AudioError(
-                f"The prepared videos hold {width} numbers of sound per frame, but the system hears "
-                f"{self.feature_dim}; prepare them with the speech encoder that it is made for."
+                f"The prepared videos hold {width} numbers of sound per frame, heard by '{video.hearing}', "
+                f"but the system hears {expected} by '{self.hearing}'; prepare them with --for and a "
+                "checkpoint of this system, or with the speech encoder that it is made for."
             )
-        features_FD = torch.from_numpy(clip.video.audio_FD.astype(np.float32))
-        return {"audio": windows(features_FD, size=self.window)[clip.span]}
+        features_FD = torch.from_numpy(video.audio_FD.astype(np.float32))
+        return {"audio": self._windows(features_FD)[clip.span]}
 
     def shapes(self, size: InputSize) -> InputShapes:
         return InputShapes(drive={"audio": (size.frames, self.window, self.feature_dim)})

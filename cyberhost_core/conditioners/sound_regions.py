@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from ..backbone.conditions import SOUND_MASKS, Conditions
 from ..backbone.unet import UNetConfig
 from ..controls.face_masks import face_masks, mask_levels
+from ..data.clip import Clip
+from ..types import Pose
 from ..units import LATENT_STRIDE_PX
 from .asks import POSE, REGION_WEIGHTS, Ask
 from .conditioner import Conditioner, Given, InputShapes, InputSize, Place, Reader, TrackSize
@@ -37,9 +39,14 @@ class SoundRegions(Conditioner):
 
         Raises:   PoseError: the portrait shows no face
         """
-        pose = known[POSE]
+        return {name: level[None] for name, level in self._masks(known[POSE], unet).items()}
+
+    def portrait_of(self, clip: Clip, *, unet: UNetConfig) -> Inputs:
+        return self._masks(clip.reference_pose, unet)
+
+    def _masks(self, pose: Pose, unet: UNetConfig) -> Inputs:
         levels = mask_levels(face_masks(pose), _sizes(unet, pose.height, pose.width))
-        return {f"masks:{stage}": level[None] for stage, level in enumerate(levels)}
+        return {f"masks:{stage}": level for stage, level in enumerate(levels)}
 
     def of_track(self, told: Given, size: TrackSize) -> dict[str, Any]:
         """Take one weight per region; where none are told, every region listens in full."""

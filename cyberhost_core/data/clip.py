@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..types import Pose
-from .store import PreparedVideo
+from .store import PreparedVideo, StoreError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,3 +40,31 @@ class Clip:
     @property
     def face_vector_D(self) -> np.ndarray:
         return self.video.face_vectors_RD[self.choice]
+
+    @property
+    def raw_face_vector_D(self) -> np.ndarray:
+        """The face's vector at the length that its network gave.
+
+        Raises:   StoreError: the store was prepared by a version that did not keep it
+        """
+        lengths_R = self.video.face_lengths_R
+        if lengths_R is None:
+            raise StoreError(
+                "The prepared videos do not say how long the vectors of their faces were, which this system "
+                "asks for; prepare them again."
+            )
+        return self.face_vector_D * lengths_R[self.choice]
+
+    @property
+    def picture_vector_D(self) -> np.ndarray:
+        """CLIP's vector of the reference picture.
+
+        Raises:   StoreError: the store was prepared without
+        """
+        vectors_RD = self.video.picture_vectors_RD
+        if vectors_RD is None:
+            raise StoreError(
+                "The prepared videos hold no CLIP vectors of their pictures, which this system asks for; "
+                "prepare them with --clip-vision."
+            )
+        return vectors_RD[self.choice]

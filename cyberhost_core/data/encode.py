@@ -21,6 +21,12 @@ ENCODE_CHUNK = 32
 REFERENCE_EVERY = 12
 
 
+class DescribesPicture(Protocol):
+    """Turns a picture (Y, X, 3) uint8 RGB into one vector (D,)."""
+
+    def embed(self, image_YXC: np.ndarray, /) -> Tensor: ...
+
+
 class EncodesPictures(Protocol):
     """Turns pictures (N, 3, Y, X) in -1..1 into latents (N, C, h, w) of about unit variance, and back."""
 
@@ -31,10 +37,11 @@ class EncodesPictures(Protocol):
 
 @dataclass(frozen=True)
 class Encoder:
-    """Hold the networks that prepare videos."""
+    """Hold the networks that prepare videos; clip_vision: only where a system asks for its vectors."""
 
     vae: EncodesPictures
     face_identity: FaceIdentity
+    clip_vision: DescribesPicture | None = None
 
     def encode(
         self,
@@ -58,7 +65,8 @@ class Encoder:
         """
         chosen = np.flatnonzero(face_seen(pose.face_FKC))[::REFERENCE_EVERY]
         crops = torch.stack([hand_crops(frames_FYXC[i], pose[i : i + 1]).images_NCHW for i in chosen])
-        vectors = self.face_identity.embed_frames(frames_FYXC[chosen], pose.face_FKC[chosen])
+        raw_RD = self.face_identity.raw_frames(frames_FYXC[chosen], pose.face_FKC[chosen])
+        lengths_R = np.maximum(np.linalg.norm(raw_RD, axis=1), 1e-12)
         latents = self._latents(frames_FYXC)
         return PreparedVideo(
             latents_FCHW=latents.float().numpy().astype(np.float16),
@@ -70,8 +78,15 @@ class Encoder:
             picture_db=self._came_back_db(frames_FYXC[chosen[0]], latents[chosen[0]]),
             reference_R=chosen.astype(np.int64),
             hand_crops_RHCYX=((crops + 1) * 127.5).round().to(torch.uint8).numpy(),
-            face_vectors_RD=vectors.astype(np.float32),
+            face_vectors_RD=(raw_RD / lengths_R[:, None]).astype(np.float32),
+            face_lengths_R=lengths_R.astype(np.float32),
+            picture_vectors_RD=self._picture_vectors(frames_FYXC[chosen]),
         )
+
+    def _picture_vectors(self, frames_RYXC: np.ndarray) -> np.ndarray | None:
+        if self.clip_vision is None:
+            return None
+        return np.stack([self.clip_vision.embed(frame_YXC).numpy() for frame_YXC in frames_RYXC])
 
     @torch.inference_mode()
     def _latents(self, frames_FYXC: np.ndarray) -> Tensor:

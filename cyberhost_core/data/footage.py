@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from ..controls.audio_windows import interpolate_to_fps
 from ..controls.hand_clarity import absolute_clarities, clarity_scores
 from ..controls.pose_file import load_pose_track
 from ..controls.regions import hands_seen
@@ -25,7 +25,7 @@ from ..media.audio import read_sound
 from ..media.probe import video_facts
 from ..media.video import iter_frames
 from ..perception.face_identity import face_seen
-from ..perception.protocols import DescribesSpeech
+from ..perception.hearing import Hearing, hear
 from ..types import Pose
 from ..units import LATENT_STRIDE_PX, SPEECH_RATE_HZ
 from .buckets import Size, bucket_sizes, nearest_size
@@ -93,6 +93,14 @@ class Footage:
 
 
 @dataclass(frozen=True)
+class Listener:
+    """What hears the clips; hearing: how, in the words of conditioners.sound."""
+
+    hearing: str
+    network: Hearing
+
+
+@dataclass(frozen=True)
 class Stores:
     """Where prepared clips go: videos with the encoder that makes them, gestures, or both."""
 
@@ -104,11 +112,13 @@ def prepare_footage(
     clips: Sequence[ManifestClip],
     stores: Stores,
     *,
-    speech: DescribesSpeech,
+    listener: Listener | None,
     to: FootageFormat,
     say: Say,
 ) -> None:
     """Prepare all clips; the indices, which make folders stores, are written at the end.
+
+    listener: None for a system that hears nothing
 
     Raises:   ManifestError: a clip's file cannot be used; line and field are in the message
     """
@@ -117,15 +127,14 @@ def prepare_footage(
         footage = read_footage(clip, to)
         names[Size(footage.pose.height, footage.pose.width)].append(clip.name)
         with clip.reading("audio"):
-            steps_TD = speech.extract(footage.wave_T)
-        audio_FD = interpolate_to_fps(steps_TD, frames=len(footage.hands), fps=to.fps)
+            audio_FD = _heard(listener, footage, fps=to.fps)
         if stores.videos:
             folder, encoder = stores.videos
             _write_video(clip, footage, audio_FD, folder=folder, encoder=encoder)
         if stores.gestures:
             made = GestureClip(
                 parameters=replace(footage.hands, limbs_FKC=limbs_of(footage.pose)),
-                audio_FD=audio_FD.numpy().astype(np.float16),
+                audio_FD=audio_FD.numpy(),
                 style=footage.style,
             )
             write_gesture_clip(stores.gestures, clip.name, made)
@@ -137,13 +146,15 @@ def prepare_footage(
         index = StoreIndex(
             fps=to.fps,
             buckets=tuple(buckets),
+            hearing=listener.hearing if listener else "nothing",
             data=f"{len(clips)} clips of footage, listed in {clips[0].manifest.name}",
             licence=licences(clips),
         )
         write_index(stores.videos[0], index)
     if stores.gestures:
         ids = tuple(clip.name for clip in clips)
-        write_gesture_index(stores.gestures, GestureIndex(fps=to.fps, audio_dim=speech.size, ids=ids))
+        size = listener.network.size if listener else 0
+        write_gesture_index(stores.gestures, GestureIndex(fps=to.fps, audio_dim=size, ids=ids))
 
 
 def read_footage(clip: ManifestClip, to: FootageFormat) -> Footage:
@@ -179,6 +190,14 @@ def read_footage(clip: ManifestClip, to: FootageFormat) -> Footage:
         wave_T=wave_T,
         style=clip.entry.style,
     )
+
+
+def _heard(listener: Listener | None, footage: Footage, *, fps: float) -> Tensor:
+    """Describe a clip's sound, one row per frame, float16."""
+    frames = len(footage.hands)
+    if listener is None:
+        return torch.zeros(frames, 0, dtype=torch.float16)
+    return hear(listener.network, footage.wave_T, frames=frames, fps=fps)
 
 
 def _write_video(

@@ -51,12 +51,14 @@ class Bucket(Config):
 class StoreIndex(Config):
     """What all videos of a store have in common, and which of them have one size.
 
-    data, licence: what is said of the clips and of the terms that they are under; empty where nothing is
+    hearing: how the sound was heard, in the words of conditioners.sound; data, licence: what is said of the
+    clips and of the terms that they are under; empty where nothing is
     """
 
     format: Literal["cyberhost-store-3"] = FORMAT
     fps: float
     buckets: tuple[Bucket, ...] = Field(min_length=1)
+    hearing: str = "wav2vec2"
     data: str = ""
     licence: str = ""
 
@@ -85,9 +87,12 @@ class VideoScores:
 class PreparedVideo(VideoScores):
     """One video.
 
+    hearing: how audio_FD was heard, which the store says of all its videos. None: prepared without it.
+
     Shapes:   latents_FCHW float16; hands of F frames; audio_FD float16 speech features at fps; reference_R
               frame numbers that may serve as reference; hand_crops_RHCYX (R, 2, 3, 128, 128) uint8;
-              face_vectors_RD (R, 512) float32
+              face_vectors_RD (R, 512) float32 of length 1; face_lengths_R float32, how long the network gave
+              them; picture_vectors_RD (R, D) float32, CLIP's of the candidates
     """
 
     latents_FCHW: np.ndarray
@@ -96,6 +101,9 @@ class PreparedVideo(VideoScores):
     reference_R: np.ndarray
     hand_crops_RHCYX: np.ndarray
     face_vectors_RD: np.ndarray
+    face_lengths_R: np.ndarray | None = None
+    picture_vectors_RD: np.ndarray | None = None
+    hearing: str = "wav2vec2"
 
     def __len__(self) -> int:
         return len(self.latents_FCHW)
@@ -103,6 +111,7 @@ class PreparedVideo(VideoScores):
 
 _SCORES = ("hand_confidence_FH", "clarity_F4")
 _ARRAYS = (*_SCORES, "latents_FCHW", "audio_FD", "reference_R", "hand_crops_RHCYX", "face_vectors_RD")
+_WHERE_ASKED = ("face_lengths_R", "picture_vectors_RD")
 _PACKED = ("pose_FKC", "picture_db")  # stored in another form
 _HANDS = ("vectors_FD", "valid_FH", "sizes_frac_FH", "offset_FD")
 
@@ -111,7 +120,8 @@ def write_video(folder: Path, name: str, video: PreparedVideo) -> None:
     """Write one video; the index is written once, at the end, by `write_index`."""
     path = _path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {key: np.ascontiguousarray(getattr(video, key)) for key in _ARRAYS}
+    kept = (*_ARRAYS, *(key for key in _WHERE_ASKED if getattr(video, key) is not None))
+    arrays = {key: np.ascontiguousarray(getattr(video, key)) for key in kept}
     arrays["pose_FKC"] = video.pose.packed_FKC().astype(np.float32)
     arrays["picture_db"] = np.array([video.picture_db])
     arrays |= {f"hands.{key}": np.ascontiguousarray(getattr(video.hands, key)) for key in _HANDS}
@@ -149,12 +159,16 @@ class PreparedVideos:
         except (OSError, SafetensorError) as error:
             raise _damaged(path, error) from error
         hands = {key: arrays.pop(f"hands.{key}", None) for key in _HANDS}
-        if arrays.keys() != {*_ARRAYS, *_PACKED} or any(part is None for part in hands.values()):
+        needed = arrays.keys() - {*_WHERE_ASKED}
+        if needed != {*_ARRAYS, *_PACKED} or any(part is None for part in hands.values()):
             raise StoreError(
                 f"The prepared video {path} holds {', '.join(sorted(arrays)) or 'nothing'} and not what a "
                 "prepared video holds; prepare the data again."
             )
-        return PreparedVideo(hands=self._hands(hands, path), **self._unpacked(arrays, number))
+        hearing = self.index.hearing
+        return PreparedVideo(
+            hands=self._hands(hands, path), hearing=hearing, **self._unpacked(arrays, number)
+        )
 
     def scores(self, number: int) -> VideoScores:
         """Read what was measured of a video, and nothing else of its file.

@@ -7,7 +7,6 @@ drops in.
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from torch import Tensor
 
 from ..types import Pose
 
@@ -24,13 +23,3 @@ class DescribesFace(Protocol):
     """Turns the face of a picture (Y, X, 3), with its points (1, 68, 3), into a vector (D,) of length 1."""
 
     def embed(self, image_YXC: np.ndarray, face_FKC: np.ndarray) -> np.ndarray: ...
-
-
-@runtime_checkable
-class DescribesSpeech(Protocol):
-    """Turns a sound (T,), mono at 16 kHz, into one vector per 20 ms, (T50, size)."""
-
-    @property
-    def size(self) -> int: ...
-
-    def extract(self, wave_T: np.ndarray | Tensor) -> Tensor: ...

@@ -113,7 +113,7 @@ class BatchMaker(Dataset[Batch]):
         }
         drive: dict[str, Tensor] = {}
         for conditioner in self.spec.conditioners:
-            portrait |= _stacked([conditioner.portrait_of(clip) for clip in clips])
+            portrait |= _stacked([conditioner.portrait_of(clip, unet=self.spec.unet) for clip in clips])
             drive |= _stacked([conditioner.drive_of(clip, rng, self.config.settings) for clip in clips])
         targets: dict[str, Tensor] = {}
         for loss in self.losses:

@@ -2,6 +2,7 @@
 
 import json
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ import torch
 from cyberhost_core import bundled
 from cyberhost_core.backbone.vae import TinyVAE, TinyVAEConfig
 from cyberhost_core.cli.main import main
-from cyberhost_core.controls.audio_windows import interpolate_to_fps
+from cyberhost_core.controls.audio_windows import interpolate_chunks_to_fps
 from cyberhost_core.controls.hand_clarity import NEUTRAL_ABSOLUTE, hand_clarity
 from cyberhost_core.controls.pose_file import PoseTrack, load_pose_track, save_pose_track
 from cyberhost_core.controls.regions import hand_crops, hands_seen
 from cyberhost_core.data.encode import Encoder
-from cyberhost_core.data.footage import FootageFormat, Stores, prepare_footage, read_footage
+from cyberhost_core.data.footage import FootageFormat, Listener, Stores, prepare_footage, read_footage
 from cyberhost_core.data.framing import Framing
 from cyberhost_core.data.gesture_store import GestureClips
 from cyberhost_core.data.manifest import (
@@ -37,6 +38,7 @@ from cyberhost_core.hands.track import HandTrack, load_hand_track, save_hand_tra
 from cyberhost_core.media.audio import Sound
 from cyberhost_core.media.video import VideoWriter, read_frames
 from cyberhost_core.perception.face_identity import FaceIdentity
+from cyberhost_core.perception.hearing import MatchedSpeech
 from cyberhost_core.perception.pose import PoseDetector
 from cyberhost_core.puppets.speech import bundled_utterances
 from cyberhost_core.puppets.world import FPS, HEIGHT, WIDTH, PuppetVideo, render_video
@@ -52,9 +54,12 @@ class Loudness:
 
     size = 2
 
-    def extract(self, wave_T) -> torch.Tensor:
+    def extract_chunks(self, wave_T) -> Iterator[torch.Tensor]:
         steps = np.asarray(wave_T)[: len(wave_T) // 320 * 320].reshape(-1, 320)
-        return torch.from_numpy(np.stack([steps.std(axis=1), np.diff(steps).std(axis=1)], axis=1))
+        yield torch.from_numpy(np.stack([steps.std(axis=1), np.diff(steps).std(axis=1)], axis=1))
+
+
+LISTENER = Listener("wav2vec2", MatchedSpeech(Loudness()))
 
 
 class Recorded:
@@ -119,7 +124,7 @@ def stores(tmp_path_factory, detected) -> tuple[PreparedVideos, GestureClips]:
     prepare_footage(
         read_manifest(detected),
         Stores(videos=(folder / "videos", encoder), gestures=folder / "gestures"),
-        speech=Loudness(),
+        listener=LISTENER,
         to=TO,
         say=silent,
     )
@@ -156,7 +161,9 @@ def test_two_videos_become_what_both_trainers_read(videos, stores):
         assert video.hands.valid_FH.mean() > 0.8 and 0.3 < video.hand_confidence_FH.mean() <= 1
         np.testing.assert_array_equal(video.hands.vectors_FD, gesture.parameters.vectors_FD)
         assert (video.hands.offset_FD[:, 0] == 1).all()
-        wanted = interpolate_to_fps(Loudness().extract(truth.wave_T), frames=FRAMES, fps=FPS).numpy()
+        wanted = interpolate_chunks_to_fps(
+            Loudness().extract_chunks(truth.wave_T), frames=FRAMES, fps=FPS
+        ).numpy()
         heard = video.audio_FD.astype(np.float32)
         assert np.corrcoef(heard[:-1, 0], wanted[:-1, 0])[0, 1] > 0.98  # AAC keeps levels
         np.testing.assert_array_equal(heard, gesture.audio_FD.astype(np.float32))
@@ -382,7 +389,7 @@ def test_clips_of_other_proportions_keep_about_theirs_in_one_store(tmp_path, vid
     prepare_footage(
         [*read_manifest(wide), *read_manifest(tall)],
         Stores(videos=(tmp_path / "store", encoder)),
-        speech=Loudness(),
+        listener=LISTENER,
         to=FootageFormat(HEIGHT, WIDTH, float(FPS), unit=16),
         say=silent,
     )

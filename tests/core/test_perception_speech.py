@@ -9,7 +9,6 @@ import torch
 
 from cyberhost_core.errors import AudioError, CheckpointError, MissingExtraError
 from cyberhost_core.perception import speech
-from cyberhost_core.perception.protocols import DescribesSpeech
 from cyberhost_core.perception.speech import SpeechFeatures
 
 transformers = pytest.importorskip("transformers")
@@ -126,10 +125,6 @@ def test_a_model_in_half_precision_gives_float32_features_close_to_the_full_ones
     half = SpeechFeatures(small_model(**sizes).bfloat16()).extract(wave)
     assert half.dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(half, full, dim=-1).min() > 0.99
-
-
-def test_speech_features_fit_the_protocol_that_callers_name() -> None:
-    assert isinstance(SpeechFeatures(small_model()), DescribesSpeech)
 
 
 def test_without_transformers_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

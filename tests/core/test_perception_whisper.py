@@ -11,7 +11,6 @@ from torch import Tensor
 
 from cyberhost_core.errors import AudioError, CheckpointError, MissingExtraError
 from cyberhost_core.perception.log_mel import log_mel_chunks
-from cyberhost_core.perception.protocols import DescribesSpeech
 from cyberhost_core.perception.whisper import WhisperFeatures
 from cyberhost_core.perception.whisper_file import config_of_openai, rename_openai
 
@@ -142,10 +141,6 @@ def test_a_model_in_half_precision_gives_float32_features_close_to_the_full_ones
     half = WhisperFeatures(features.model.bfloat16()).extract(wave)
     assert half.dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(half, full, dim=-1).min() > 0.99
-
-
-def test_whisper_features_fit_the_protocol_that_callers_name(features: WhisperFeatures) -> None:
-    assert isinstance(features, DescribesSpeech)
 
 
 def test_whisper_tiny_has_five_levels_of_384() -> None:
