@@ -216,7 +216,7 @@ def video(
     Examples: stage 1 and, for the motion modules, AnimateDiff; on two cores; from a related system:
       cyberhost train video work/store work/video --recipe cyberhost --from work/image/model.safetensors \\
           --from start.safetensors
-      accelerate launch --cpu --num_processes 2 -m cyberhost_core.cli train video work/store work/video
+      torchrun --nproc_per_node 2 -m cyberhost_core.cli train video work/store work/video
       cyberhost train video work/store work/emo2 --recipe emo2-tiny --from work/tiny.safetensors \\
           --discriminator work/pose-discriminator.safetensors
     """

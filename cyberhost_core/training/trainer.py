@@ -200,7 +200,10 @@ def _accelerator(loop: LoopConfig) -> Any:
     parallel = DistributedDataParallelKwargs(find_unused_parameters=True, gradient_as_bucket_view=True)
     # A cache would hold all weights in 16 bits through the whole step; each is read once, twice at most.
     autocast = AutocastKwargs(cache_enabled=False)
+    # Unless told, accelerate takes processes on the cores of a CPU for so many runs of their own.
+    devices = (torch.cuda, torch.backends.mps, torch.xpu)
     return Accelerator(
+        cpu=not any(device.is_available() for device in devices),
         mixed_precision=loop.precision,
         gradient_accumulation_steps=loop.accumulate,
         kwargs_handlers=[parallel, autocast],
