@@ -11,12 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from cyberhost_core import bundled
 from cyberhost_core.backbone.conditions import Conditions
-from cyberhost_core.backbone.latents_bank import BankConfig
+from cyberhost_core.backbone.latents_bank import BankConfig, Tokens
 from cyberhost_core.backbone.motion_module import MotionModuleConfig
 from cyberhost_core.backbone.ops import TORCH_OPS
 from cyberhost_core.backbone.region_attention import RegionAttention, RegionAttentionConfig
 from cyberhost_core.backbone.site import Site
+from cyberhost_core.checkpoints.file import load_checkpoint
 from cyberhost_core.systems.cyberhost import SYSTEMS
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import SystemSpec
@@ -155,3 +157,21 @@ def test_a_fresh_ram_changes_nothing(small_spec: SystemSpec) -> None:
         frames=3, clips=2, identity={"face": tokens, "hands": tokens}, reference_rows=(True, True)
     )
     assert torch.equal(ram(x, told), x)
+
+
+@torch.no_grad()
+def test_every_bank_of_the_bundled_model_tells_frames_and_places_apart() -> None:
+    """One feature for all tokens; the model of version 0.1, which read keys alone, answered all alike."""
+    rams = {
+        name: module
+        for name, module in load_checkpoint(bundled.CHECKPOINT).model.named_modules()
+        if isinstance(module, RegionAttention)
+    }
+    assert len(rams) == 14
+    for name, ram in rams.items():
+        latent = ram.attentions["latent"]
+        feature = torch.randn(1, 1, latent.to_q.in_features, generator=torch.Generator().manual_seed(1))
+        tokens = Tokens(frames=12, high=8, wide=6)
+        found = latent(feature.expand(12, 48, -1), tokens, Conditions(frames=12, clips=1))
+        assert spread(found, over=0) > 0.005, f"{name}: of time"
+        assert spread(found, over=1) > 0.001, f"{name}: of place"

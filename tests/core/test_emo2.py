@@ -20,7 +20,7 @@ from cyberhost_core.conditioners.region_identity import RegionIdentity
 from cyberhost_core.conditioners.values import NOTHING, Encoded
 from cyberhost_core.data.clip import Clip
 from cyberhost_core.data.store import PreparedVideo
-from cyberhost_core.errors import CheckpointError, ConfigError
+from cyberhost_core.errors import CheckpointError
 from cyberhost_core.hands.drawing.hand_maps import draw_hand_maps
 from cyberhost_core.hands.drawing.keypoint_maps import draw_keypoint_maps, median_filtered
 from cyberhost_core.hands.drawing.motion_maps import MotionMaps, draw_motion_maps
@@ -210,12 +210,6 @@ def test_training_maps_blur_limbs_in_time_but_never_hands(
     left_out = maps_of(MapTraining(drop_keypoints=1.0))
     assert torch.equal(left_out[:, :3], maps[:, :3])
     assert not left_out[:, 3:].any()
-
-
-def test_maps_that_no_trainer_draws_are_refused(video: PreparedVideo) -> None:
-    clip = Clip(video=video, span=slice(0, 3), choice=0)
-    with pytest.raises(ConfigError, match=r"driven by face box maps, but training draws .*; train a system"):
-        DrawnMaps(drawing="face_box").drive_of(clip, np.random.default_rng(0), ())
 
 
 def test_one_step_from_a_perfect_prediction_is_the_clean_clip(

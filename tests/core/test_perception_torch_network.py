@@ -91,7 +91,7 @@ def test_a_network_of_the_other_kind_is_refused() -> None:
 
 
 def test_a_checkpoint_in_a_networks_place_is_refused() -> None:
-    with pytest.raises(CheckpointError, match=r"no network for pose detection \(its format is 'cyberhost-1'"):
+    with pytest.raises(CheckpointError, match=r"no network for pose detection \(its format is 'cyberhost-2'"):
         PoseDetector(bundled.CHECKPOINT)
 
 

@@ -22,6 +22,7 @@ dual, gradients = core("guidance.dual"), core("guidance.gradients")
 bundled, asks = core("bundled"), core("conditioners.asks")
 
 SEED, STEPS, STRENGTH = 3, 2, 20.0
+BOX = (0.2, 0.1)  # width and height of the movement map, in parts of the picture's
 
 
 class Brighter(dual.DualGuidance):
@@ -59,7 +60,8 @@ def sampled_in_core(strength: float | None) -> torch.Tensor:
     denoise, video = core("sampling.denoise"), core("sampling.video")
     talker = pipeline.Talker.load(bundled.CHECKPOINT)
     picture_YXC, voice = picture_and_voice()
-    portrait, options = talker.portrait(picture_YXC), pipeline.GenerateOptions()
+    driving = core("pipeline.options").Driving(movement=BOX)
+    portrait, options = talker.portrait(picture_YXC), pipeline.GenerateOptions(driving=driving)
     track, reference = talker.track(voice, portrait, options), talker.reference(portrait)
     told = denoise.SamplingOptions(
         schedule=talker.spec.schedule.derive(steps=STEPS, sampler="euler"),
@@ -85,7 +87,7 @@ def sampled_in_host(out: str) -> dict[str, float]:
     sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=1.5, audio_scale=2.0)
     pose = core("perception.pose").PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
     movement, regions = core("controls.movement_map"), core("controls.regions")
-    box = movement.fixed_box(pose, width_frac=0.2, height_frac=0.1)
+    box = movement.fixed_box(pose, width_frac=BOX[0], height_frac=BOX[1])
     told = {
         asks.SOUND: heard,
         asks.MAP: movement.draw_movement_map(box, height=128, width=96)[None],

@@ -178,7 +178,8 @@ def test_hands_of_a_track_on_the_movement_map(filled: Client) -> None:
         sigmas=SIGMAS,
         noise=NOISE,
     )
-    expected = generated(bundled.CHECKPOINT, voice(), driving=Driving(track=GESTURE))
+    driving = Driving(track=GESTURE, movement=(0.2, 0.1))
+    expected = generated(bundled.CHECKPOINT, voice(), driving=driving)
     check(latents(filled, prompt, "sample", "tracked_hands"), expected, tolerance=0.02)
 
 
