@@ -14,7 +14,7 @@ from torch.nn import functional as nnf
 
 from ..config import Config
 
-DECODE_CHUNK = 16  # frames decoded at once, by whichever autoencoder; bounds the memory
+DECODE_CHUNK = 8  # frames decoded at once, by whichever autoencoder; bounds the memory
 
 
 class TinyVAEConfig(Config):
