@@ -525,7 +525,7 @@ def test_a_track_made_from_sound_fits_align_hands_like_every_other(host: Client,
 
 
 def test_making_hands_stops_within_a_few_steps(host: Client, gestures: str):
-    """A step takes milliseconds: some may have been told of, and not been read, when the request is answered."""
+    """A step takes milliseconds: some may have been told of, and not been read, when the request returns."""
     prompt = motion(gestures, steps=400) | {"show": node("PreviewAny", source=["track", 0])}
     assert cancelled(host, prompt, node_id="track", when=reported(0.1)) <= 4
     prompt["track"]["inputs"]["steps"] = 2
