@@ -7,4 +7,5 @@ region_attention, latents_bank    RAM                    map_encoder      drawn 
 embeddings, audio_projection      numbers, sound and face to vectors      vae    the small autoencoder
 conditions       what a layer may read                   ops              what layers are built from
 activation_checkpointing         less memory in training
+part_classifier  half a U-Net that says whether pictures and sound belong together
 """

@@ -5,9 +5,9 @@
 
 Source: AnimateDiff v2 (layout and names as diffusers writes them); CyberHost section 3.1 (motion features
 join the latent features "in the temporal dimension to share the temporal module").
-Reads:    the motion features are the ReferenceNet's norm1 outputs at the same site, as in Hallo; the clip
-          keeps positions M.. when there are no motion frames, so that the first segment is not a special case
-          for it.
+Reads:    the motion features are the ReferenceNet's norm1 outputs at the same site, as in Hallo; the sampled
+          frames keep their positions whether or not anything stands before them, motion frames or frames that
+          are given clean, so that the first segment is not a special case for them.
 Departs:  from diffusers' AnimateDiff port, whose group norm pools over frames; ours is per frame, as the
           original's.
 """
@@ -26,7 +26,7 @@ from .site import Site
 
 
 class MotionModuleConfig(Config):
-    """One motion module per site."""
+    """One motion module per site; first_position: of the first sampled frame, so many may stand before it."""
 
     kind: Literal["motion_module"] = "motion_module"
     heads: int = 8
@@ -67,7 +67,7 @@ class MotionModule(nn.Module):
     def forward(self, x_NCHW: Tensor, conditions: Conditions) -> Tensor:
         clips, size = len(x_NCHW) // conditions.frames, x_NCHW.shape[2:]
         x_BFCHW = x_NCHW.unflatten(0, (clips, conditions.frames))
-        motion_frames = 0
+        motion_frames, given = 0, conditions.frames - conditions.sampled_frames
         if self.source in conditions.motion:
             motion = conditions.motion[self.source]
             motion_frames = motion.shape[1]
@@ -77,7 +77,9 @@ class MotionModule(nn.Module):
         h_NFD = (
             h.flatten(3).permute(0, 3, 1, 2).flatten(0, 1)
         )  # one sequence of frames per position of a clip
-        h_NFD = self.transformer_blocks[0](self.proj_in(h_NFD), start=self.first_position - motion_frames)
+        h_NFD = self.transformer_blocks[0](
+            self.proj_in(h_NFD), start=self.first_position - motion_frames - given
+        )
         h_NFD = self.proj_out(h_NFD[:, motion_frames:])
         h = h_NFD.unflatten(0, (clips, -1)).permute(0, 2, 3, 1).unflatten(3, size)
         return x_NCHW + h.flatten(0, 1)

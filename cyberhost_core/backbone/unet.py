@@ -60,21 +60,21 @@ class UNetConfig(Config):
         return self.derive(layers=keep(self.layers), plain_layers=keep(self.plain_layers))
 
 
-class UNet(nn.Module):
-    """Predict from noised latents, a timestep and conditions.
+class UNetEncoder(nn.Module):
+    """The way down and the coarsest resolution: what half a U-Net makes of noised latents.
 
-    Frames that the conditions give clean stand before the sampled ones inside, and in neither x nor result.
+    Frames that the conditions give clean stand before the sampled ones inside, and not in x.
 
-    Shapes:   x (B * F, C, h, w), timestep (B,) -> (B * F, C, h, w)
+    Shapes:   x (B * F, C, h, w), timestep (B,) -> features of all frames at the coarsest resolution
     """
 
-    def __init__(self, config: UNetConfig, *, ops: Ops, has_output: bool = True) -> None:
+    def __init__(self, config: UNetConfig, *, ops: Ops) -> None:
         super().__init__()
         self.config = config
         first, stages = config.channels[0], len(config.channels)
         self.conv_in = ops.Conv2d(config.latent_channels, first, 3, padding=1)
         self.time_embedding = TimeEmbedding(first, config.embedding_dim, ops=ops)
-        down, up = _plan(config)
+        down, _ = _plan(config)
         self.down_blocks = nn.ModuleList(
             Block(
                 config,
@@ -87,6 +87,43 @@ class UNet(nn.Module):
             for i in range(stages)
         )
         self.mid_block = MidBlock(config, ops=ops)
+
+    def forward(self, x_NCHW: Tensor, timestep_B: Tensor, conditions: Conditions) -> Tensor:
+        return self.mid_block(*self._down(x_NCHW, timestep_B, conditions, skips=[]))
+
+    def _down(
+        self, x_NCHW: Tensor, timestep_B: Tensor, conditions: Conditions, *, skips: list[Tensor]
+    ) -> tuple[Tensor, Conditions]:
+        """Run downwards, filling skips; the conditions come back with this step's embedding."""
+        embedding = self._time(timestep_B, conditions, dtype=x_NCHW.dtype)
+        conditions = conditions.with_embedding(embedding + conditions.time_NE.to(embedding.dtype))
+        h = self.conv_in(conditions.with_given(x_NCHW))
+        h = h + conditions.map_NCHW.to(h.dtype)
+        skips.append(h)
+        for block in cast("list[Block]", self.down_blocks):
+            h = block.down(h, skips, conditions)
+        return h, conditions
+
+    def _time(self, timestep_B: Tensor, conditions: Conditions, *, dtype: torch.dtype) -> Tensor:
+        """Embed every frame's timestep, (N, E): the clip's, or 0 for frames that are given clean."""
+        sampled = self.time_embedding(timestep_B, dtype).repeat_interleave(conditions.sampled_frames, dim=0)
+        given = conditions.frames - conditions.sampled_frames
+        if not given:
+            return sampled
+        clean = self.time_embedding(torch.zeros_like(timestep_B), dtype)[:, None].expand(-1, given, -1)
+        return torch.cat([clean, sampled.unflatten(0, (conditions.clips, -1))], dim=1).flatten(0, 1)
+
+
+class UNet(UNetEncoder):
+    """Predict from noised latents, a timestep and conditions.
+
+    Shapes:   x (B * F, C, h, w), timestep (B,) -> (B * F, C, h, w)
+    """
+
+    def __init__(self, config: UNetConfig, *, ops: Ops, has_output: bool = True) -> None:
+        super().__init__(config, ops=ops)
+        first, stages = config.channels[0], len(config.channels)
+        _, up = _plan(config)
         self.up_blocks = nn.ModuleList(
             Block(
                 config,
@@ -104,13 +141,8 @@ class UNet(nn.Module):
             self.conv_out = ops.Conv2d(first, config.latent_channels, 3, padding=1)
 
     def forward(self, x_NCHW: Tensor, timestep_B: Tensor, conditions: Conditions) -> Tensor:
-        embedding = self._time(timestep_B, conditions, dtype=x_NCHW.dtype)
-        conditions = conditions.with_embedding(embedding + conditions.time_NE.to(embedding.dtype))
-        h = self.conv_in(conditions.with_given(x_NCHW))
-        h = h + conditions.map_NCHW.to(h.dtype)
-        skips = [h]
-        for block in cast("list[Block]", self.down_blocks):
-            h = block.down(h, skips, conditions)
+        skips: list[Tensor] = []
+        h, conditions = self._down(x_NCHW, timestep_B, conditions, skips=skips)
         h = self.mid_block(h, conditions)
         for block in cast("list[Block]", self.up_blocks):
             h = block.up(h, skips, conditions)
@@ -121,15 +153,6 @@ class UNet(nn.Module):
         for block in cast("list[Block]", (*self.down_blocks, self.mid_block, *self.up_blocks)):
             for slot in ("resnets", *block.order):
                 yield from getattr(block, slot).children()
-
-    def _time(self, timestep_B: Tensor, conditions: Conditions, *, dtype: torch.dtype) -> Tensor:
-        """Embed every frame's timestep, (N, E): the clip's, or 0 for frames that are given clean."""
-        sampled = self.time_embedding(timestep_B, dtype).repeat_interleave(conditions.sampled_frames, dim=0)
-        given = conditions.frames - conditions.sampled_frames
-        if not given:
-            return sampled
-        clean = self.time_embedding(torch.zeros_like(timestep_B), dtype)[:, None].expand(-1, given, -1)
-        return torch.cat([clean, sampled.unflatten(0, (conditions.clips, -1))], dim=1).flatten(0, 1)
 
 
 class Block(nn.Module):

@@ -8,7 +8,7 @@ peers, peer_files                           public models: names and peculiariti
 assemble, initial, starting                 systems from their parents; the first weights of a training run
 stable_diffusion, autoencoders, picture_encoder    either autoencoder: to code, to count, to prepare data
 provenance                                  what is said of data and licence
-small_files, gestures                       networks of one file each; stage 1 of EMO2
+small_files, gestures, classifiers          networks of one file each; stage 1 of EMO2; judges of parts
 preview, trained                            what latents look like; what trained weights say of themselves
 companions                                  autoencoder and audio encoder beside it
 unet_names, motion_names, autoencoder_names      Stable Diffusion's and AnimateDiff's names in ours

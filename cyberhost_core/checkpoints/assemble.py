@@ -5,7 +5,8 @@
     everything else                -> as the model itself starts: it adds nothing to the parents yet
 
 Source: CyberHost section 3.1 and 4.1 (both U-Nets from Stable Diffusion, the temporal modules from
-AnimateDiff); EMO2 section 3.4, whose backbone is the same.
+AnimateDiff); EMO2 section 3.4, whose backbone is the same. A system that attends to tokens of the whole
+picture takes the attention to text for it.
 Reads:    AnimateDiff v3 has no motion module in the middle block; that one then starts as the model's own, at
           zero. EMO2's clips have more positions than AnimateDiff was trained with: they are sinusoids
 """

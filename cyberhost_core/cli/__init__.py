@@ -6,7 +6,7 @@ running                 what demo and generate share: inputs, progress bars, Ctr
 evaluate, evaluate_gestures        how good a model is, how fast it is
 memory, parameters, systems        what a system takes and is made of; which one is meant
 prepare, prepare_footage           training data
-train, train_gestures, train_discriminator, train_recipe
+train, train_gestures, train_discriminator, train_classifiers, train_recipe
 convert, convert_check, convert_mano    other people's weights into files of ours
 doctor, examination     what is installed, what is missing
 """

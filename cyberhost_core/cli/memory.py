@@ -81,9 +81,5 @@ def memory(
 def _training(recipe: str, stage: Stage, changes: list[str] | None, *, devices: int, as_json: bool) -> None:
     from ..profiling.training_plan import plan_training
 
-    chosen = read_recipe(recipe, changes)
-    system, config = (
-        (chosen.image_system, chosen.image) if stage is Stage.IMAGE else (chosen.system, chosen.video)
-    )
-    plan = plan_training(system, config, devices=devices)
+    plan = plan_training(*read_recipe(recipe, changes).stage(stage.value), devices=devices)
     typer.echo(plan.to_json() if as_json else plan.to_text())

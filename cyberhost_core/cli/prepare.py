@@ -2,10 +2,12 @@
 
 clips      render puppets: pixels, keypoints, sound
 store      encode rendered clips into what the trainer reads
+generated  clips that a model makes itself, from which its classifiers learn
 gestures   puppets' hands and what they hear, for EMO2's stage 1; nothing is rendered
 manifest, footage   real clips (prepare_footage.py)
 """
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -90,6 +92,68 @@ def store(
             speech=SpeechFeatures.from_state_dict(*load_speech(speech)),
             detector=PoseDetector(bundled.require(bundled.POSE_DETECTOR)),
             say=lambda done, total: show(Progress("encode", done, total)),
+        )
+    typer.echo(str(out))
+
+
+class References(StrEnum):
+    """Which frames of a video may be references."""
+
+    ANY = "any"
+    FIRST = "first"
+
+
+@prepare.command()
+def generated(
+    store_folder: Annotated[
+        Path, typer.Argument(metavar="STORE", help="Folder made by 'prepare store' or 'prepare footage'.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for the clips; those already there are kept.")],
+    checkpoint: Annotated[
+        Path, typer.Option("--checkpoint", "-c", help="Weights file whose clips classifiers are to know.")
+    ],
+    count: Annotated[int, typer.Option("--clips", min=1, help="How many clips.")] = 400,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Frames of each. [default: those of a segment]")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of the sampler. [default: the weights' own]")
+    ] = None,
+    references: Annotated[
+        References, typer.Option(help="Frames of a video that may be the reference of a clip.")
+    ] = References.ANY,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same clips.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [default: the best there is]")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Let a model make clips for the sound of prepared videos: its classifiers tell them from real ones.
+
+    \b
+    Example:
+      cyberhost prepare generated work/store work/generated -c mine.safetensors --frames 24
+    """
+    from ..checkpoints.file import open_checkpoint, system_model
+    from ..data.store import PreparedVideos
+    from ..pipeline.devices import usable_device, usual_dtype
+    from ..pipeline.generate import Progress
+    from ..training.classifiers.negatives import NegativesConfig, prepare_generated
+
+    place = usable_device(device)
+    model = system_model(open_checkpoint(bundled.checkpoint(checkpoint)), dtype=usual_dtype(place)).to(place)
+    config = NegativesConfig(
+        clips=count, frames=frames or model.spec.long_video.frames, references=references.value
+    )
+    with progress_bars(quiet=quiet) as show:
+        prepare_generated(
+            model,
+            PreparedVideos(store_folder),
+            out,
+            config,
+            steps=steps,
+            seed=seed,
+            say=lambda done, total: show(Progress("generate", done, total)),
         )
     typer.echo(str(out))
 

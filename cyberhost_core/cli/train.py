@@ -4,6 +4,7 @@ speech, face, pose    small twins of the outside networks
 vae                   the autoencoder, or its decoder alone
 image, video          the two stages of section 4.1
 pose-discriminator    the network behind the pose loss (train_discriminator.py)
+classifiers           of face and of the rest, for guidance by parts (train_classifiers.py)
 gestures              EMO2's stage 1, hands from sound (train_gestures.py)
 recipe                what image and video go by (train_recipe.py)
 pack                  join the parts into one checkpoint
@@ -19,6 +20,7 @@ import typer
 
 from ..errors import ConfigError
 from .running import shown_losses
+from .train_classifiers import classifiers
 from .train_discriminator import pose_discriminator
 from .train_gestures import gestures
 from .train_recipe import Changes, RecipeSource, read_recipe, recipe
@@ -31,6 +33,7 @@ train = typer.Typer(
     name="train", help="Train a model, part by part.", no_args_is_help=True, rich_markup_mode=None
 )
 train.command()(pose_discriminator)
+train.command()(classifiers)
 train.command()(gestures)
 train.command()(recipe)
 
@@ -325,10 +328,14 @@ def _stage(
 ) -> None:
     from ..training.runs import train_stage
 
+    start = next(iter(files.start), None)
+    read_recipe(recipe, changes, start=start).stage(
+        name
+    )  # whether there is one, before its steps are changed
     if steps:
         changes = [*(changes or ()), f"{name}.steps={steps}"]
-    plan = read_recipe(recipe, changes, start=next(iter(files.start), None))
-    stage = plan.image if name == "image" else plan.video
+    plan = read_recipe(recipe, changes, start=start)
+    _, stage = plan.stage(name)
     weights = train_stage(
         plan,
         stage,

@@ -1,7 +1,7 @@
 """`cyberhost train recipe`: print a recipe, to read it, to change it, to give it back with --recipe."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 RecipeSource = Annotated[
     str, typer.Option(help="A recipe that 'cyberhost train recipe' lists, or a YAML file of your own.")
 ]
+Family = Literal["stages", "gestures", "classifiers"]  # whose recipes
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change an entry of the recipe; may be repeated."),
@@ -38,6 +39,9 @@ def recipe(
     gestures: Annotated[
         bool, typer.Option("--gestures", help="Those of 'cyberhost train gestures'.")
     ] = False,
+    classifiers: Annotated[
+        bool, typer.Option("--classifiers", help="Those of 'cyberhost train classifiers'.")
+    ] = False,
 ) -> None:
     """Print a recipe as the YAML that --recipe takes, or list those that come with the package.
 
@@ -48,22 +52,26 @@ def recipe(
       cyberhost train recipe tiny --set video.learning_rate=2e-5 --set video.sampling.clips=2
       cyberhost train recipe tiny --resolved
       cyberhost train recipe emo2 --gestures
+      cyberhost train recipe paha --classifiers
     """
     from ..training.recipes.entries import read_text, recipe_file
     from ..training.recipes.writing import changed_text, resolved_text
 
-    shipped = _shipped(gestures=gestures)
-    if gestures and (resolved or start):
+    if gestures and classifiers:
+        raise ConfigError("Recipes of gestures and of classifiers were asked for at once; choose one.")
+    family: Family = "gestures" if gestures else "classifiers" if classifiers else "stages"
+    shipped = _shipped(family)
+    if family != "stages" and (resolved or start):
         raise ConfigError(
-            "With --gestures neither --resolved nor --from can be given: what a recipe leaves out comes from "
-            "the clips; leave them out."
+            f"With --{family} neither --resolved nor --from can be given: what a recipe leaves out comes "
+            "from the clips; leave them out."
         )
     if name is None:
         _list(shipped)
     elif resolved:
         typer.echo(resolved_text(read_recipe(name, changes, start=start)), nl=False)
     elif changes:
-        _require_usable(name, changes, start=start, gestures=gestures)
+        _require_usable(name, changes, start=start, family=family)
         typer.echo(changed_text(name, changes, shipped=shipped), nl=False)
     else:
         typer.echo(read_text(recipe_file(name, shipped=shipped)), nl=False)
@@ -79,19 +87,25 @@ def read_recipe(source: str, changes: list[str] | None = None, *, start: Path | 
     return reading.read_recipe(source, changes or (), start=start)
 
 
-def _require_usable(name: str, changes: list[str], *, start: Path | None, gestures: bool) -> None:
+def _require_usable(name: str, changes: list[str], *, start: Path | None, family: Family) -> None:
     """Say what of the changes cannot be used; of gestures, whatever sound the clips may have."""
-    if not gestures:
+    if family == "gestures":
+        from ..training.gestures.recipes import read_gesture_recipe
+
+        read_gesture_recipe(name, changes, audio_dim=1, form="hands")
+    elif family == "classifiers":
+        from ..training.classifiers.recipes import read_classifier_recipe
+
+        read_classifier_recipe(name, changes)
+    else:
         read_recipe(name, changes, start=start)
-        return
-    from ..training.gestures.recipes import read_gesture_recipe
-
-    read_gesture_recipe(name, changes, audio_dim=1, form="hands")
 
 
-def _shipped(*, gestures: bool) -> Path:
-    if gestures:
+def _shipped(family: Family) -> Path:
+    if family == "gestures":
         from ..training.gestures.recipes import SHIPPED
+    elif family == "classifiers":
+        from ..training.classifiers.recipes import SHIPPED
     else:
         from ..training.recipes.entries import SHIPPED
     return SHIPPED

@@ -6,7 +6,7 @@
     face_masks      where a talking head listens          hand_drawing   hands as EchoMimicV2 draws them
     heatmaps        targets of the hand heads             drawing        the one rasteriser
     pose_keypoint   ComfyUI's POSE_KEYPOINT <-> Pose      pose_file      keypoints over time as a file
-    limb_heatmaps   targets of the pose discriminator
+    limb_heatmaps   targets of the pose discriminator     awareness      where PAHA's loss looks
 
 Nothing here runs a network: keypoints and speech features come from `perception`.
 """

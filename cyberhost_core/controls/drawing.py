@@ -60,6 +60,18 @@ def paint(canvas_FYXC: np.ndarray, strokes: Strokes) -> None:
     canvas[touched] += alpha * (strokes.colour_NC.astype(np.float32)[stroke] - canvas[touched])
 
 
+def add_up(canvas_FYX: np.ndarray, strokes: Strokes, value_N: np.ndarray) -> None:
+    """Add the value of every stroke wherever it is, in place; at its edge, the share of the pixel it covers.
+
+    Shapes:   canvas_FYX (F, H, W) float32, C-contiguous; value_N one number per stroke, in place of its
+              colour
+    """
+    if len(strokes):
+        _, height, width = canvas_FYX.shape
+        pixel_P, stroke_P, alpha_P = _fragments(strokes, height=height, width=width)
+        np.add.at(canvas_FYX.reshape(-1), pixel_P, alpha_P * value_N.astype(np.float32)[stroke_P])
+
+
 def coverage(low_N: np.ndarray, high_N: np.ndarray, *, cells: int) -> np.ndarray:
     """Measure how much of every cell each interval [low, high) covers.
 

@@ -18,6 +18,7 @@ from .drawing import coverage, fill_boxes
 HAND_CROP_PX = 128
 FACE_CROP_PX = 256
 FACE_DETAILS = (slice(36, 42), slice(42, 48), slice(48, 68))  # of 68 points: right eye, left eye, mouth
+FACE_AREA_MARGIN = 0.25  # of the face's box; a head sways about as far
 SEEN_SHARE = 0.25  # a part is seen when at least this share of its points is
 
 
@@ -90,6 +91,15 @@ def face_masks(pose: Pose, *, height: int, width: int, margin_frac: float = 0.0)
     Source:   CyberHost (ICLR 2025) section 3.2, M_gt
     """
     return torch.from_numpy(_masks(pose.face_FKC, pose, height=height, width=width, margin_frac=margin_frac))
+
+
+def face_area(pose: Pose, *, height: int, width: int) -> torch.Tensor:
+    """Mark where the face may be while a person speaks, as far as one picture tells.
+
+    Shapes:   pose of one frame; result (height, width) float32
+    Units:    0..1: the share of the cell that the box of the face, a quarter larger on every side, covers
+    """
+    return face_masks(pose, height=height, width=width, margin_frac=FACE_AREA_MARGIN)[0]
 
 
 def face_detail_masks(pose: Pose, *, height: int, width: int) -> torch.Tensor:

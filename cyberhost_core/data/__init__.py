@@ -5,4 +5,5 @@ footage            clips -> stores                             encode      pictu
 framing            pictures, keypoints and hands to one size   buckets          sizes of about one area
 store, clip        prepared videos, and pieces of them         gesture_store    prepared hands and sound
 calibration        what a store says of the values that inference asks for
+generated          a model's own clips for prepared sounds
 """

@@ -3,4 +3,5 @@
 guidance   what every method is      plain      portrait and sound together
 step       what a step offers        dual       portrait and sound, each with its scale
 gradients  through a network         interval   another guidance, between two noise levels only
+                                     parts      another, corrected by classifiers of face and of the rest
 """

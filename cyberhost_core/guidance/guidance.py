@@ -11,7 +11,7 @@ from typing import Self
 from torch import Tensor
 
 from ..config import Member
-from .step import Step
+from .step import Part, Step
 
 _NO_WEIGHT = 1e-9
 
@@ -44,6 +44,11 @@ class Guidance(Member):
     def own_steps(self) -> bool:
         """Whether the method corrects latents itself: a sampler must then go step by step, by `advance`."""
         return False
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Parts whose classifiers it asks: whoever samples must have them."""
+        return ()
 
     @property
     def passes(self) -> tuple[Pass, ...]:

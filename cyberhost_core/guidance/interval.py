@@ -10,7 +10,7 @@ from pydantic import SerializeAsAny
 from torch import Tensor
 
 from .guidance import FULL, Guidance, Pass, Rung
-from .step import Step
+from .step import Part, Step
 
 
 class IntervalGuidance(Guidance):
@@ -27,6 +27,10 @@ class IntervalGuidance(Guidance):
     @property
     def own_steps(self) -> bool:
         return self.within.own_steps
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.within.parts
 
     @property
     def passes(self) -> tuple[Pass, ...]:

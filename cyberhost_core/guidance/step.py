@@ -1,8 +1,13 @@
 """What a sampler offers to a guidance in one step, in the core and in a host alike."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor
+
+Part = Literal["face", "non_face"]
+FACE: Part = "face"
+NON_FACE: Part = "non_face"
+PARTS = (FACE, NON_FACE)
 
 
 class Step(Protocol):
@@ -29,4 +34,18 @@ class Step(Protocol):
 
     def clean(self, x_FCHW: Tensor) -> Tensor:
         """Estimate the latents without noise at x, by the guided prediction; gradients pass through."""
+        ...
+
+    def misfit(self, part: Part, x_FCHW: Tensor) -> Tensor:
+        """Say how little a part of x belongs to the sound: -log of how sure its classifier is, a number.
+
+        Raises:   ConfigError: no classifiers were given
+        """
+        ...
+
+    def mask(self, part: Part) -> Tensor:
+        """Say where a part is, (F or 1, 1, h, w), 0..1; both together are everywhere.
+
+        Raises:   ConfigError: no classifiers were given
+        """
         ...

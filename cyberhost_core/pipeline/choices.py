@@ -27,7 +27,9 @@ def require_usable(
         "Weights of regions (--region-weights)": bool(options.region_weights)
         and not spec.listed(SoundRegions),
         "A guidance towards the voice (--audio-scale)": options.audio_scale is not None and not hears(spec),
-        "A pose detector (--pose-detector)": bool(networks.pose_detector) and not looks_for_people(spec),
+        "A pose detector (--pose-detector)": bool(networks.pose_detector)
+        and not looks_for_people(spec, options),
+        "Guidance by parts (--guidance)": options.guidance is not None and not hears(spec),
         "A face network (--face-network)": bool(networks.face_network) and not looks_at_faces(spec),
         "CLIP's vision tower (--clip-vision)": bool(networks.clip_vision)
         and EMBEDDING not in spec.asks_of_portrait,
@@ -35,6 +37,11 @@ def require_usable(
     for name, is_vain in in_vain.items():
         if is_vain:
             raise ConfigError(f"{name} was given, but '{spec.name}' has no use for it; leave it out.")
+    if options.guidance is None and (options.guided is not None or networks.classifiers):
+        raise ConfigError(
+            "Classifiers or a share of guided steps were given without a guidance that asks them; choose one "
+            "with --guidance, or leave them out."
+        )
     maps = spec.listed(DrawnMaps)
     require_drivers(spec.name, maps[0].drawing if maps else None, options.driving)
     if hears(spec) and not has_sound:
@@ -49,12 +56,12 @@ def require_usable(
         )
 
 
-def networks_for_puppets(spec: SystemSpec, networks: Networks) -> list[str]:
+def networks_for_puppets(spec: SystemSpec, options: GenerateOptions, networks: Networks) -> list[str]:
     """Name the bundled networks, which know drawn puppets, that a system for people is about to use."""
     if not spec.any_size:
         return []
     used = {
-        "--pose-detector": looks_for_people(spec) and networks.pose_detector is None,
+        "--pose-detector": looks_for_people(spec, options) and networks.pose_detector is None,
         "--face-network": looks_at_faces(spec) and networks.face_network is None,
     }
     return [option for option, is_bundled in used.items() if is_bundled]
@@ -65,9 +72,10 @@ def hears(spec: SystemSpec) -> bool:
     return bool(spec.listed(Sound))
 
 
-def looks_for_people(spec: SystemSpec) -> bool:
+def looks_for_people(spec: SystemSpec, options: GenerateOptions) -> bool:
     """Whether a pose is needed, of the portrait or of a video's frames."""
-    return bool(spec.listed(DrawnMaps)) or POSE in spec.asks_of_portrait or looks_at_faces(spec)
+    asked = bool(spec.listed(DrawnMaps)) or POSE in spec.asks_of_portrait or looks_at_faces(spec)
+    return asked or options.guidance is not None
 
 
 def looks_at_faces(spec: SystemSpec) -> bool:

@@ -77,7 +77,7 @@ def generate(
     require_usable(stored.spec, options, networks, has_sound=sound is not None)
     if sound is not None and hears(stored.spec):
         sound.require_audible()
-    for option in networks_for_puppets(stored.spec, networks):
+    for option in networks_for_puppets(stored.spec, options, networks):
         (on_notice or _say_nothing)(
             f"'{stored.spec.name}' is for people, but the bundled network of {option} knows drawn puppets; "
             "name one for people."
@@ -93,6 +93,7 @@ def generate(
         stop_if_cancelled()
         show(Progress("hands", done, total))
 
+    classifiers = talker.classifiers(portrait, options)
     track = talker.track(sound, portrait, options, tell=on_hands, notice=on_notice)
     show(Progress("prepare", 2, 2))
 
@@ -104,7 +105,7 @@ def generate(
     fps = talker.fps(options)
     carried = None if sound is None else sound.first(len(track), fps=fps)
     with VideoWriter(out_path, fps=fps, height=height, width=width, sound=carried) as writer:
-        for frames_FYXC in talker.frames(reference, track, options, on_step=on_step):
+        for frames_FYXC in talker.frames(reference, track, options, on_step=on_step, classifiers=classifiers):
             writer.write(_enlarged(frames_FYXC, options.scale))
     seconds = time.perf_counter() - began
     return GenerateReport(out_path, len(track), seconds, seconds / len(track), peak_memory_mb())

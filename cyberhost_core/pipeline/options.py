@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from .. import bundled
 from ..hands.skeleton import Side
@@ -14,13 +15,15 @@ class Networks:
     """Where the outside networks lie; None: the bundled ones, which know drawn puppets.
 
     clip_vision: folder of CLIP's vision tower; vae: whose autoencoder is used, see load_autoencoder. Both are
-    asked for only where a system needs them.
+    asked for only where a system needs them. classifiers: of face and of the rest, for guidance by parts;
+    None: those beside the checkpoint, named as it is with "-classifiers" behind.
     """
 
     pose_detector: Path | None = None
     face_network: Path | None = None
     clip_vision: Path | None = None
     vae: Path | None = None
+    classifiers: Path | None = None
 
     @property
     def padding(self) -> float:
@@ -64,13 +67,16 @@ class GenerateOptions:
 
     Units:    hand_clarity: 0..1 of the calibrated range; region_weights: how much head and body, face, and
               lips follow the sound; size: height and width of the picture, for systems that take any; scale:
-              the written frames are enlarged this many times
+              the written frames are enlarged this many times; guided: share of the steps, see guidance
+    guidance: by classifiers of parts, on top of the system's own
     """
 
     seed: int = 0
     steps: int | None = None
     reference_scale: float | None = None
     audio_scale: float | None = None
+    guidance: Literal["sequential", "differential"] | None = None
+    guided: float | None = None
     fps: float | None = None
     driving: Driving = field(default_factory=Driving)
     hand_clarity: float | None = None

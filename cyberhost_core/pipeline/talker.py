@@ -6,6 +6,7 @@ Encoded, Track -> latents, piece by piece -> frames
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,15 +17,18 @@ from torch import Tensor
 
 from .. import bundled
 from ..backbone.vae import DECODE_CHUNK
+from ..checkpoints.classifiers import CLASSIFIERS_SUFFIX, load_classifiers
 from ..checkpoints.file import StoredCheckpoint, open_checkpoint, system_model
 from ..conditioners.asks import CLARITY, EMBEDDING, FACE, HANDS, POSE, REGION_WEIGHTS, SOUND, Ask
 from ..conditioners.drawn_maps import DrawnMaps
 from ..conditioners.sound import Sound as SoundConditioner
 from ..conditioners.sound import SoundFeatures
 from ..conditioners.values import Encoded, Face
-from ..controls.regions import hand_crops
+from ..controls.regions import face_area, hand_crops
 from ..diffusion.schedule import SAMPLERS
 from ..errors import CheckpointError, ConfigError
+from ..guidance.guidance import Guidance
+from ..guidance.parts import DifferentialGuidance, SequentialGuidance
 from ..media.audio import Sound
 from ..media.fit import fit_image
 from ..media.probe import video_facts
@@ -32,6 +36,7 @@ from ..perception.clip_image import ClipImage
 from ..perception.face_identity import FaceIdentity
 from ..perception.hearing import Hearing, hear, load_hearing
 from ..perception.pose import PoseDetector
+from ..sampling.critics import Classifiers
 from ..sampling.denoise import OnStep, SamplingOptions
 from ..sampling.network import place_of
 from ..sampling.portrait import portrait_inputs
@@ -117,6 +122,23 @@ class Talker:
         picture = fit_image(image_YXC, height=height, width=width)
         return Portrait(picture_YXC=picture, find=self.find)
 
+    def classifiers(self, portrait: Portrait, options: GenerateOptions) -> Classifiers | None:
+        """Read the classifiers that guidance by parts asks; none where it is not asked for.
+
+        Raises:   CheckpointError: there are none, or they are another system's; PoseError: no face
+        """
+        if options.guidance is None:
+            return None
+        path = self.networks.classifiers or self.stored.path.with_name(
+            f"{self.stored.path.stem}{CLASSIFIERS_SUFFIX}"
+        )
+        height, width = (side // LATENT_STRIDE_PX for side in portrait.picture_YXC.shape[:2])
+        device, dtype = place_of(self.model)
+        return Classifiers(
+            networks=load_classifiers(path, self.spec).to(device, dtype),
+            face_HW=face_area(portrait.pose, height=height, width=width).to(device),
+        )
+
     @torch.no_grad()
     def reference(self, portrait: Portrait) -> Encoded:
         """Read everything that the portrait gives.
@@ -185,18 +207,29 @@ class Talker:
         return make_track(self.spec, told, height=height, width=width)
 
     def latents(
-        self, reference: Encoded, track: Track, options: GenerateOptions, *, on_step: OnStep
+        self,
+        reference: Encoded,
+        track: Track,
+        options: GenerateOptions,
+        *,
+        on_step: OnStep,
+        classifiers: Classifiers | None = None,
     ) -> Iterator[Tensor]:
-        """Yield latents (F, C, h, w), a segment at a time."""
-        yield from sample_video(
-            self.model, reference, track, sampling_options(self.spec, options), on_step=on_step
-        )
+        """Yield latents (F, C, h, w), a segment at a time; classifiers: where guidance asks them."""
+        chosen = replace(sampling_options(self.spec, options), classifiers=classifiers)
+        yield from sample_video(self.model, reference, track, chosen, on_step=on_step)
 
     def frames(
-        self, reference: Encoded, track: Track, options: GenerateOptions, *, on_step: OnStep
+        self,
+        reference: Encoded,
+        track: Track,
+        options: GenerateOptions,
+        *,
+        on_step: OnStep,
+        classifiers: Classifiers | None = None,
     ) -> Iterator[np.ndarray]:
         """Yield decoded frames, uint8 (F, Y, X, 3), a few at a time."""
-        for latents in self.latents(reference, track, options, on_step=on_step):
+        for latents in self.latents(reference, track, options, on_step=on_step, classifiers=classifiers):
             for chunk in latents.split(DECODE_CHUNK):
                 yield self.decode(chunk)
 
@@ -277,5 +310,13 @@ def sampling_options(spec: SystemSpec, options: GenerateOptions) -> SamplingOpti
         raise ConfigError(
             f"The sampler '{schedule.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}."
         )
-    guidance = spec.guidance.with_scales(reference=options.reference_scale, audio=options.audio_scale)
-    return SamplingOptions(schedule=schedule, guidance=guidance, seed=options.seed)
+    return SamplingOptions(schedule=schedule, guidance=_guidance(spec, options), seed=options.seed)
+
+
+def _guidance(spec: SystemSpec, options: GenerateOptions) -> Guidance:
+    own = spec.guidance.with_scales(reference=options.reference_scale, audio=options.audio_scale)
+    if options.guidance is None:
+        return own
+    by_parts = {"sequential": SequentialGuidance, "differential": DifferentialGuidance}[options.guidance]
+    guided = {} if options.guided is None else {"guided": options.guided}
+    return by_parts(within=own, **guided)

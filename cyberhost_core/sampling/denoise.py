@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 
 from ..diffusion.schedule import NoiseSchedule, ScheduleSpec, make_scheduler
+from ..errors import ConfigError
 from ..guidance.guidance import Guidance
+from ..guidance.step import Part
+from .critics import Classifiers, Critics
 from .network import Moment
 
 OnStep = Callable[[int, int], None]  # (steps done, steps in all); raises to cancel
@@ -23,11 +26,12 @@ Predict = Callable[[Tensor, Moment], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-    """How to sample: schedule (with sampler and steps), guidance, seed."""
+    """How to sample: schedule (with sampler and steps), guidance, seed; classifiers, if it asks them."""
 
     schedule: ScheduleSpec
     guidance: Guidance
     seed: int = 0
+    classifiers: Classifiers | None = None
 
 
 def denoise(
@@ -37,10 +41,12 @@ def denoise(
     *,
     on_step: OnStep,
     pinned_PCHW: Tensor | None = None,
+    critics: Critics | None = None,
 ) -> Tensor:
     """Run the solver; the first P frames may be given and then stay as they are.
 
-    A given frame is shown to the model at each step with that step's share of its own noise.
+    A given frame is shown to the model at each step with that step's share of its own noise. critics: where
+    guidance asks classifiers.
 
     Shapes:   noise (F, C, h, w), pinned (P, C, h, w) -> latents (F, C, h, w)
     """
@@ -55,7 +61,7 @@ def denoise(
             known = scheduler.add_noise(pinned, noise_FCHW[: len(pinned)], timestep[None])
             x = torch.cat([known, x[len(pinned) :]])
         moment = Moment(timestep, number, float(levels.sigma[timestep.long()]))
-        step = SolverStep(scheduler, predict, levels, moment=moment, count=count)
+        step = SolverStep(scheduler, predict, levels, moment=moment, count=count, critics=critics)
         if options.guidance.own_steps:
             x = step.unscaled(options.guidance.advance(step.scaled(x), step))
         else:
@@ -68,9 +74,17 @@ class SolverStep:
     """One step of a diffusers scheduler, as a guidance sees it; see guidance.step."""
 
     def __init__(
-        self, scheduler: Any, predict: Predict, levels: NoiseSchedule, *, moment: Moment, count: int
+        self,
+        scheduler: Any,
+        predict: Predict,
+        levels: NoiseSchedule,
+        *,
+        moment: Moment,
+        count: int,
+        critics: Critics | None = None,
     ) -> None:
         self._scheduler, self._predict, self._levels, self._moment = scheduler, predict, levels, moment
+        self._critics = critics
         self.number, self.count, self.noise = moment.number, count, moment.noise
         self._start = _state(scheduler)
 
@@ -100,6 +114,14 @@ class SolverStep:
         timestep_F = self._moment.timestep.long().expand(len(x_FCHW))
         return self._levels.to_x0(self._predict(x_FCHW, self._moment), x_FCHW, timestep_F)
 
+    def misfit(self, part: Part, x_FCHW: Tensor) -> Tensor:
+        """Ask the classifier of a part."""
+        return require_critics(self._critics).misfit(part, x_FCHW, self._moment)
+
+    def mask(self, part: Part) -> Tensor:
+        """Say where a part is."""
+        return require_critics(self._critics).mask(part)
+
     def _factor(self, timestep: Tensor) -> float:
         return float(self._scheduler.scale_model_input(torch.ones(1), timestep))
 
@@ -114,6 +136,19 @@ class SolverStep:
 
     def _restart(self) -> None:
         vars(self._scheduler).update(_copied(self._start))
+
+
+def require_critics(critics: Critics | None) -> Critics:
+    """Refuse guidance by classifiers without classifiers.
+
+    Raises:   ConfigError: there are none
+    """
+    if critics is None:
+        raise ConfigError(
+            "The guidance asks classifiers of face and of the rest, and none were given; make them with "
+            "'cyberhost train classifiers', or choose another guidance."
+        )
+    return critics
 
 
 def _state(scheduler: Any) -> dict[str, Any]:

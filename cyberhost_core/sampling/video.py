@@ -15,10 +15,11 @@ from ..diffusion.windows import Window
 from ..systems.model import SystemModel
 from ..systems.spec import LongVideoSpec, SlidingWindowsSpec, SystemSpec
 from .chain import Segment, chain, opening_frames
+from .critics import Critics
 from .denoise import OnStep, SamplingOptions, denoise
 from .network import GuidedNetwork, Memos, Moment, place_of
 from .track import Track
-from .windows import over_windows
+from .windows import cut, over_windows
 
 
 @torch.no_grad()
@@ -51,7 +52,10 @@ def sample_segment(  # noqa: PLR0917 - as sample_video
 ) -> Tensor:
     """Denoise one segment of one clip; see denoise for frames that are pinned."""
     predict = GuidedNetwork(model, reference, drive, options.guidance)
-    return denoise(noise_FCHW, predict, options, on_step=on_step, pinned_PCHW=pinned_PCHW)
+    critics = options.classifiers and Critics(
+        options.classifiers, lambda _moment: [(range(drive.frames), predict)]
+    )
+    return denoise(noise_FCHW, predict, options, on_step=on_step, pinned_PCHW=pinned_PCHW, critics=critics)
 
 
 def _chained(  # noqa: PLR0917 - as sample_video
@@ -100,15 +104,23 @@ def _windowed(  # noqa: PLR0917 - as sample_video
     reference = reference.to(device, dtype)
     memos: Memos = {}  # what no frame changes is computed once for all windows
 
+    def network(frames: Window) -> GuidedNetwork:
+        return GuidedNetwork(model, reference, track.of(frames), options.guidance, memos=memos)
+
     def predict(x_FCHW: Tensor, moment: Moment) -> Tensor:
-        def of_window(frames: Window) -> Tensor:
-            network = GuidedNetwork(model, reference, track.of(frames), options.guidance, memos=memos)
-            return network(x_FCHW[list(frames)], moment)
+        return over_windows(
+            long,
+            lambda frames: network(frames)(x_FCHW[list(frames)], moment),
+            frames=len(track),
+            step=moment.number,
+        )
 
-        return over_windows(long, of_window, frames=len(track), step=moment.number)
+    def windows(moment: Moment) -> list[tuple[Window, GuidedNetwork]]:
+        return [(frames, network(frames)) for frames in cut(long, frames=len(track), step=moment.number)]
 
+    critics = options.classifiers and Critics(options.classifiers, windows)
     noise = starting_noise(model.spec, reference, options.seed)(range(len(track)))
-    return denoise(noise.to(device), predict, options, on_step=on_step)
+    return denoise(noise.to(device), predict, options, on_step=on_step, critics=critics)
 
 
 def starting_noise(spec: SystemSpec, reference: Encoded, seed: int) -> Callable[[range], Tensor]:

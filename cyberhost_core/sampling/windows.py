@@ -19,6 +19,11 @@ def over_windows(
 
     Shapes:   predict: a window's frames -> (size, ...); result (frames, ...)
     """
+    found = cut(long, frames=frames, step=step)
+    return average(map(predict, found), over=found, frames=frames)
+
+
+def cut(long: SlidingWindowsSpec, *, frames: int, step: int) -> list[Window]:
+    """Cut a step into windows."""
     shift = step * long.overlap if long.rotating else 0
-    cut = windows(frames, size=long.frames, overlap=long.overlap, shift=shift)
-    return average(map(predict, cut), over=cut, frames=frames)
+    return windows(frames, size=long.frames, overlap=long.overlap, shift=shift)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from . import cyberhost, emo2
+from . import cyberhost, emo2, paha
 from .spec import SystemSpec
 
-SYSTEMS: dict[str, Callable[[], SystemSpec]] = cyberhost.SYSTEMS | emo2.SYSTEMS
-ABLATIONS: dict[str, Callable[[SystemSpec], SystemSpec]] = cyberhost.ABLATIONS | emo2.ABLATIONS
+SYSTEMS: dict[str, Callable[[], SystemSpec]] = cyberhost.SYSTEMS | emo2.SYSTEMS | paha.SYSTEMS
+ABLATIONS: dict[str, Callable[[SystemSpec], SystemSpec]] = (
+    cyberhost.ABLATIONS | emo2.ABLATIONS | paha.ABLATIONS
+)

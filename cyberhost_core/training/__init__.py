@@ -10,4 +10,5 @@ validation                   what is watched on the way
 vae                          the small autoencoder
 pose_discriminator, discriminator_run    what the pose loss asks
 gestures                     stage 1 of EMO2                 twins        small twins of outside networks
+classifiers                  of face and of the rest, for guidance by parts
 """

@@ -14,7 +14,7 @@ from pydantic import Field, SerializeAsAny
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..conditioners.conditioner import TrainingSettings
+from ..conditioners.conditioner import Settings, TrainingSettings
 from ..conditioners.values import REFERENCE, SOUND, Inputs
 from ..config import Config, Count, Positive, Share
 from ..data.buckets import Size
@@ -111,10 +111,7 @@ class BatchMaker(Dataset[Batch]):
         portrait = {
             "latents": torch.stack([whole[c.reference_frame] for whole, c in zip(each, clips, strict=True)])
         }
-        drive: dict[str, Tensor] = {}
-        for conditioner in self.spec.conditioners:
-            portrait |= _stacked([conditioner.portrait_of(clip, unet=self.spec.unet) for clip in clips])
-            drive |= _stacked([conditioner.drive_of(clip, rng, self.config.settings) for clip in clips])
+        told, drive = inputs_of(self.spec, clips, rng, settings=self.config.settings)
         targets: dict[str, Tensor] = {}
         for loss in self.losses:
             made = [loss.targets(clip, self.spec) for clip in clips]
@@ -124,7 +121,7 @@ class BatchMaker(Dataset[Batch]):
             latents=latents,
             noise=torch.randn(latents.shape, generator=generator),
             past=torch.stack(past),
-            portrait=portrait,
+            portrait=portrait | told,
             drive=drive,
             targets=targets,
             timestep=self._timesteps(len(clips), generator),
@@ -144,6 +141,21 @@ class BatchMaker(Dataset[Batch]):
         sigma = rng.uniform(0, self.config.past_noise)
         noise = torch.from_numpy(rng.standard_normal(past.shape, dtype=np.float32))
         return past + sigma * noise
+
+
+def inputs_of(
+    spec: SystemSpec, clips: Sequence[Clip], rng: np.random.Generator, *, settings: Settings = ()
+) -> tuple[Inputs, Inputs]:
+    """Make what the conditioners read of clips of one size: of the portraits, and of every frame.
+
+    Shapes:   name -> (B, ...); name -> (B, F or 1, ...)
+    """
+    portrait: dict[str, Tensor] = {}
+    drive: dict[str, Tensor] = {}
+    for conditioner in spec.conditioners:
+        portrait |= _stacked([conditioner.portrait_of(clip, unet=spec.unet) for clip in clips])
+        drive |= _stacked([conditioner.drive_of(clip, rng, settings) for clip in clips])
+    return portrait, drive
 
 
 def _stacked(made: Sequence[Inputs]) -> dict[str, Tensor]:

@@ -79,7 +79,7 @@ def train_stage(
     Raises:   StoreError, CheckpointError: the data or the first weights do not fit; ConfigError: prepared
               videos do not hold what the system asks
     """
-    spec = recipe.image_system if stage.name == "image" else recipe.system
+    spec, _ = recipe.stage(stage.name)
     videos = PreparedVideos(files.store)
     _require_fitting(videos, spec, stage)
     torch.manual_seed(seed)

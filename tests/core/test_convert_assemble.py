@@ -95,9 +95,23 @@ def test_every_system_of_stable_diffusions_latents_can_be_assembled(tmp_path: Pa
     assert len(brought) == 1, "all three have the same parents"
 
 
+def test_paha_has_one_network_whose_attention_to_text_looks_at_the_picture(tmp_path: Path) -> None:
+    """There is no reference network to be filled, and no weight of Stable Diffusion's is left over."""
+    unet = write_sparse(tmp_path / "unet.safetensors", sd15())
+    motion = write_sparse(tmp_path / "motion.safetensors", motion_v2())
+    report = plan_assembly(unet, motion, spec=assembled_system("paha")).report
+    matched = {ours for group in report.groups.values() for ours in group.matched}
+    assert {name for name in matched if ".attn2." in name}
+    assert {name.split(".")[0] for name in matched} == {"denoiser"}
+    own = {name.split(".")[0] for name in names_in(report, "initialised")}
+    assert own == {"denoiser", "audio_projection", "image_projection"}
+    assert all("audio" in name for name in names_in(report, "initialised") if name.startswith("denoiser."))
+    assert all(name.endswith("pos_encoder.pe") for name in dropped_in(report)), "sinusoids of their own"
+
+
 @pytest.mark.parametrize("name", ["cyberhost-tiny", "emo2-tiny", "hallo", "cyberhots"])
 def test_no_other_system_starts_from_stable_diffusion(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"no system '{name}' that .*: cyberhost, cyberhost-head, emo2\.$"):
+    with pytest.raises(ConfigError, match=rf"no system '{name}' that .*: cyberhost, cyberhost-head, emo2, paha\.$"):
         assembled_system(name)
 
 

@@ -28,9 +28,24 @@ class Opened:
         return self.told.predict(self.conditions(given_BGCHW))
 
 
+def with_room(spec: SystemSpec) -> SystemSpec:
+    """Let motion modules have places for given frames before those of the frames of the segment before."""
+
+    def moved(layers: tuple) -> tuple:
+        return tuple(
+            layer.derive(first_position=layer.first_position + GIVEN)
+            if layer.kind == "motion_module"
+            else layer
+            for layer in layers
+        )
+
+    unet = spec.unet
+    return spec.derive(unet=unet.derive(layers=moved(unet.layers), plain_layers=moved(unet.plain_layers)))
+
+
 @pytest.fixture
 def opened(small_spec: SystemSpec, build: Callable, clips: Callable) -> Opened:
-    told = clips(build(small_spec))
+    told = clips(build(with_room(small_spec)))
     generator = torch.Generator().manual_seed(5)
     return Opened(told, torch.randn(2, GIVEN, *told.latents.shape[2:], generator=generator))
 

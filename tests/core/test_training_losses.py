@@ -16,6 +16,7 @@ from cyberhost_core.training.first_stages import basic_modules
 from cyberhost_core.training.losses.face_details import FaceDetails
 from cyberhost_core.training.losses.local_enhancement import LocalEnhancement
 from cyberhost_core.training.losses.loss import Answer
+from cyberhost_core.training.losses.parts_reweighting import PartsReweighting
 from cyberhost_core.training.losses.region_masks import RegionMasks
 from cyberhost_core.training.stage import TrainingModule
 
@@ -113,3 +114,26 @@ def test_every_parameter_learns_but_the_end_of_the_reference_net_that_nobody_rea
     end = last + r"(proj_out|transformer_blocks\.0\.(attn1|norm3|ff))\..*"
     assert idle
     assert not {name for name in idle if not re.fullmatch(end, name)}
+
+
+def test_parts_reweighting_is_the_weighted_error_in_any_systems_stage(
+    small_spec: SystemSpec, build: Callable, make_store: Callable
+) -> None:
+    """CyberHost's included: PAHA's loss asks nothing of the network."""
+    losses = (*LOSSES, PartsReweighting(weight=0.5))
+    batch = BatchMaker(make_store(small_spec), small_spec, NEVER_DROP, frames=FRAMES, seed=0, losses=losses)[
+        0
+    ]
+    module = TrainingModule(build(small_spec), losses)
+    with torch.no_grad():
+        answer = module.answer(batch)
+        found = float(module(batch)["parts_reweighting"])
+    weights, total = batch.targets["parts_weight"], 0.0
+    assert weights.shape == (FRAMES, 1, 4, 3) and weights.min() >= 1 and weights.max() > 2
+    error = answer.predicted_NCHW - answer.target_NCHW
+    for frame in range(FRAMES):
+        for row in range(4):
+            for column in range(3):
+                weight = float(weights[frame, 0, row, column])
+                total += weight * float(error[frame, :, row, column].square().sum())
+    assert found == pytest.approx(0.5 * total / error.numel(), rel=1e-4)

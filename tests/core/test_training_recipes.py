@@ -18,7 +18,7 @@ from cyberhost_core.conditioners.values import REFERENCE
 from cyberhost_core.conditioners.values import SOUND as HEARD
 from cyberhost_core.config import Config
 from cyberhost_core.errors import AudioError, ConfigError
-from cyberhost_core.systems import cyberhost, emo2
+from cyberhost_core.systems import cyberhost, emo2, paha
 from cyberhost_core.systems.model import SystemModel, on_meta
 from cyberhost_core.systems.named import ABLATIONS
 from cyberhost_core.systems.published import published
@@ -230,13 +230,34 @@ def test_recipes_are_listed_with_what_they_are_for(capsys: pytest.CaptureFixture
 
 def test_every_ablation_of_the_papers_is_a_recipe_and_changes_nothing_else() -> None:
     ours = {"orthonormal-latents", "placeless-latents"}
+    bases = {"emo2": emo2.ABLATIONS, "paha": paha.ABLATIONS}
     for ablation, change in ABLATIONS.items():
-        base = "emo2" if ablation in emo2.ABLATIONS else "cyberhost"
+        base = next((name for name, own in bases.items() if ablation in own), "cyberhost")
         if ablation not in ours:
             recipe = read_recipe(f"{base}-{ablation}")
             assert recipe.system == change(read_recipe(base).system)
-            assert recipe.image_system == basic_modules(recipe.system)
+            if recipe.image:
+                assert recipe.image_system == basic_modules(recipe.system)
             assert (recipe.image, recipe.video) == (read_recipe(base).image, read_recipe(base).video)
+
+
+def test_without_parts_reweighting_the_error_is_plain() -> None:
+    """PAHA's table 3."""
+    recipe, whole = read_recipe("paha-no-parts-reweighting"), read_recipe("paha")
+    assert set(recipe.video.losses) == {Denoising()}
+    assert differences(recipe, whole) == {"video.losses"}
+
+
+@pytest.mark.parametrize("name", ["paha", "paha-tiny"])
+def test_a_recipe_may_have_no_first_stage_and_says_so_when_it_is_asked_for(name: str, tmp_path: Path) -> None:
+    recipe = read_recipe(name)
+    assert recipe.image is None and recipe.image_system is None
+    assert recipe.stage("video") == (recipe.system, recipe.video)
+    with pytest.raises(ConfigError, match=f"'{name}' is trained in one stage, .* use 'train video'"):
+        recipe.stage("image")
+    written = tmp_path / "written.yaml"
+    written.write_text(resolved_text(recipe), encoding="utf-8")
+    assert read_recipe(str(written)) == recipe
 
 
 def test_without_local_enhancement_the_error_is_plain_and_masks_are_learned_all_the_same() -> None:

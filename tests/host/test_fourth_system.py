@@ -67,7 +67,7 @@ def fourth() -> Any:
             attention_stages=(True, True),
             resnets_per_stage=1,
             norm_groups=4,
-            layers=(block, motion.MotionModuleConfig(heads=2, first_position=0)),
+            layers=(block, motion.MotionModuleConfig(heads=2, first_position=1)),
         ),
         conditioners=(
             drawn_maps.DrawnMaps(encoder=map_encoder.MapEncoderConfig(patch=4, widths=(8, 8))),

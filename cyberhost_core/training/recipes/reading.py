@@ -67,17 +67,17 @@ def _recipe(entries: Entries, *, start: Path | None) -> Recipe:
             raise Fault((name,), f"is not known; known are {among((*_ENTRIES, EXTENDS))}")
     given = {name: entries.get(name, default) for name, default in _ENTRIES.items()}
     for name, entry in given.items():
-        if entry is None:
+        if entry is None and not (name == "image" and name in entries):  # null: there is no stage 1
             raise Fault((name,), "is missing")
-    system = system_of(given["system"], start=start)
+    system, has_image = system_of(given["system"], start=start), given["image"] is not None
     recipe = Recipe(
         system=system,
-        image_system=image_system_of(given["image_system"], system),
-        image=_stage("image", given["image"]),
+        image_system=image_system_of(given["image_system"], system) if has_image else None,
+        image=_stage("image", given["image"]) if has_image else None,
         video=_stage("video", given["video"]),
     )
-    _require_places(recipe.image_system, recipe.image)
-    _require_places(recipe.system, recipe.video)
+    for name in ("image", "video") if has_image else ("video",):
+        _require_places(*recipe.stage(name))
     return recipe
 
 

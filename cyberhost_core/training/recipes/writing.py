@@ -16,11 +16,13 @@ _TITLE = "# Every value of a recipe; 'cyberhost train' takes this file with --re
 def resolved_text(recipe: Recipe) -> str:
     """Write a recipe with all its values; what is read from it is equal."""
     entries = json.loads(recipe.to_json())
-    for name in ("image", "video"):
+    for name in [name for name in ("image", "video") if entries[name]]:
         stage = entries[name]
         del stage["name"]
         stage["losses"] = by_kind(stage["losses"])
         stage["sampling"]["settings"] = by_kind(stage["sampling"]["settings"])
+    if recipe.image is None:
+        del entries["image_system"]
     return _TITLE + to_yaml(entries)
 
 
