@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from cyberhost_core.cli.main import app
 from cyberhost_core.conditioners.motion_frames import MotionFrames
+from cyberhost_core.conditioners.stacked_frames import StackedFrames
 from cyberhost_core.guidance.dual import DualGuidance
 from cyberhost_core.metrics import __path__ as metrics_folders
 from cyberhost_core.systems.named import ABLATIONS, SYSTEMS
@@ -119,7 +120,9 @@ def numbers_of(spec: SystemSpec) -> dict[str, str]:
         length = f"windows of {long.frames}, overlap {long.overlap}{moving}"
     else:
         motion = sum(each.frames for each in spec.listed(MotionFrames))
-        length = f"segments of {long.frames}, {motion} motion frames, {long.kept} kept"
+        opened = any(each.first_frame for each in spec.listed(StackedFrames))
+        before = "a first frame" if opened else f"{motion} motion frames"
+        length = f"segments of {long.frames}, {before}, {long.kept} kept"
     return {
         "picture, width x height": f"{spec.width} x {spec.height}",
         "frames per second": f"{spec.fps:g}",
