@@ -25,6 +25,7 @@ from .hand_track_from_video import HandTrackFromVideo
 from .hand_track_join import HandTrackJoin
 from .load import LoadCyberHost
 from .movement_map import MovementMap
+from .parts_guidance import PartsGuidance
 from .preview_hand_track import PreviewHandTrack
 from .reference_net import ReferenceNetNode
 from .region_crops import RegionCrops
@@ -59,6 +60,7 @@ NODES: list[type[io.ComfyNode]] = [
     PreviewHandTrack,
     RenderHandMaps,
     EMO2Conditions,
+    PartsGuidance,
 ]
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..backbone.ops import TORCH_OPS, Ops
+from ..backbone.ops import TORCH_OPS
 from ..backbone.part_classifier import PartClassifierConfig, PartClassifiers
 from ..errors import CheckpointError
 from ..systems.spec import SystemSpec
@@ -50,8 +51,17 @@ def pack_classifiers(source: Path, target: Path) -> None:
     _FILE.write(target, pack(tensors), **{key: value for key, value in metadata.items() if key != "format"})
 
 
-def load_classifiers(path: Path, spec: SystemSpec, *, ops: Ops = TORCH_OPS) -> PartClassifiers:
+def load_classifiers(path: Path, spec: SystemSpec) -> PartClassifiers:
     """Read the classifiers of a system, frozen and in evaluation mode.
+
+    Raises:   CheckpointError: see read_classifiers, or the weights do not fit
+    """
+    config, tensors = read_classifiers(path, spec)
+    return _FILE.filled(PartClassifiers(config, ops=TORCH_OPS), tensors, path=path)
+
+
+def read_classifiers(path: Path, spec: SystemSpec) -> tuple[PartClassifierConfig, dict[str, Tensor]]:
+    """Read what the classifiers of a system are, and their weights.
 
     Raises:   CheckpointError: no file, damaged, of another kind, or of another system
     """
@@ -62,4 +72,4 @@ def load_classifiers(path: Path, spec: SystemSpec, *, ops: Ops = TORCH_OPS) -> P
             f"The classifiers in {path} judge clips of '{metadata.get('system', 'another system')}', and the "
             f"checkpoint is of '{spec.name}', whose network differs; give those of this checkpoint."
         )
-    return _FILE.filled(PartClassifiers(config, ops=ops), unpack(tensors), path=path)
+    return config, unpack(tensors)

@@ -7,7 +7,7 @@ import folder_paths
 from ...cyberhost_core import bundled
 from ...cyberhost_core.errors import CheckpointError
 from .folders import KEY
-from .formats import GESTURES, MANO, listed
+from .formats import CLASSIFIERS, GESTURES, MANO, listed
 
 BUNDLED = "tiny (bundled puppets)"
 BUNDLED_HANDS = "tiny-emo2 (bundled puppets, driven by hands)"
@@ -16,7 +16,7 @@ _BUNDLED = {BUNDLED: bundled.CHECKPOINT, BUNDLED_HANDS: bundled.HANDS_CHECKPOINT
 
 def checkpoints() -> list[str]:
     """List what Load CyberHost can load; the bundled tiny model comes first."""
-    return [*_BUNDLED, *listed(lambda kind: kind not in (GESTURES, MANO))]
+    return [*_BUNDLED, *listed(lambda kind: kind not in (GESTURES, MANO, CLASSIFIERS))]
 
 
 def checkpoint_path(name: str) -> Path:

@@ -52,7 +52,7 @@ def _loaded(stored: StoredCheckpoint, *, identity: str) -> Loaded:
         if key.startswith(_DENOISER)
     }
     rest = {key: value for key, value in stored.system.items() if not key.startswith(_DENOISER)}
-    dtype, cast = _dtypes(sum(value.numel() for value in stored.system.values()))
+    dtype, cast = dtypes(sum(value.numel() for value in stored.system.values()))
     return Loaded(
         model=_denoiser(stored, denoiser, dtype=dtype, cast=cast, identity=identity),
         parts=Parts(
@@ -86,7 +86,8 @@ def _identity(path: Path) -> str:
         return f"{path.name} #{hashlib.sha256(file.read(1 << 22)).hexdigest()[:8]}"
 
 
-def _dtypes(parameters: int) -> tuple[torch.dtype, torch.dtype | None]:
+def dtypes(parameters: int) -> tuple[torch.dtype, torch.dtype | None]:
+    """Ask the host in what precision a network of this size is held, and computed where that differs."""
     dtype = management.unet_dtype(model_params=parameters)
     return dtype, management.unet_manual_cast(dtype, management.get_torch_device())
 
@@ -103,7 +104,7 @@ def _denoiser(
     config.set_inference_dtype(dtype, cast)
     model = CyberHostModel(config, spec=stored.spec, identity=identity)
     plan = planned(lambda ops: UNet(stored.spec.unet, ops=ops))
-    return _filled(model, model.diffusion_model, state, plan=plan, dtype=dtype, path=stored.path)
+    return filled(model, model.diffusion_model, state, plan=plan, dtype=dtype, path=stored.path)
 
 
 def _encoders(
@@ -112,10 +113,10 @@ def _encoders(
     operations = comfy.ops.pick_operations(dtype, cast)
     encoders = Encoders(stored.spec, ops=host_ops(operations, dtype=dtype, device=None))
     plan = planned(lambda ops: Encoders(stored.spec, ops=ops))
-    return _filled(encoders, encoders, state, plan=plan, dtype=dtype, path=stored.path)
+    return filled(encoders, encoders, state, plan=plan, dtype=dtype, path=stored.path)
 
 
-def _filled(
+def filled(
     model: nn.Module,
     part: nn.Module,
     state: dict[str, Tensor],

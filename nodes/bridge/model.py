@@ -63,7 +63,7 @@ class CyberHostModel(comfy.model_base.BaseModel):
         if prediction == "sample":
             self.model_sampling = _CleanSampling(config)
         self.model_sampling.set_sigmas(_sigmas(spec.schedule))
-        self.identity = identity
+        self.identity, self.spec = identity, spec
 
     def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
         out = super().extra_conds(**kwargs)

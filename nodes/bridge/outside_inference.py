@@ -27,14 +27,14 @@ def ordinary(value: Tensor) -> Tensor:
 
 
 @contextmanager
-def ordinary_weights(module: nn.Module) -> Iterator[None]:
-    """Lend a module weights that gradients can pass through, in place of those made in inference mode.
+def ordinary_weights(*modules: nn.Module) -> Iterator[None]:
+    """Lend modules weights that gradients can pass through, in place of those made in inference mode.
 
     The pack's own weights are loaded so that none are; patches, such as a LoRA's, make new ones.
     """
     lent: list[tuple[nn.Module, str, nn.Parameter]] = []
     try:
-        for part in module.modules():
+        for part in (part for module in modules for part in module.modules()):
             for name, value in list(part.named_parameters(recurse=False)):
                 if value.is_inference():
                     lent.append((part, name, value))

@@ -6,14 +6,29 @@ Samplers with a memory of earlier steps are of first order here, because each st
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import comfy.samplers
 import torch
 from torch import Tensor
 
+from ...cyberhost_core.errors import ConfigError
 from ...cyberhost_core.guidance.guidance import Guidance
+from ...cyberhost_core.guidance.step import Part
 from .outside_inference import ordinary, ordinary_weights
+
+
+class Critics(Protocol):
+    """Classifiers that a guidance may ask, and what the host must do for them to be asked."""
+
+    @property
+    def network(self) -> torch.nn.Module: ...
+
+    def misfit(  # noqa: PLR0917
+        self, part: Part, x_FCHW: Tensor, sigma: Tensor, options: dict
+    ) -> Tensor: ...
+
+    def mask(self, part: Part) -> Tensor: ...
 
 
 def vp_noise(sigma: Tensor) -> float:
@@ -23,10 +38,10 @@ def vp_noise(sigma: Tensor) -> float:
 
 
 class StepwiseSampler(comfy.samplers.Sampler):
-    """Drive another sampler one step at a time."""
+    """Drive another sampler one step at a time; critics: where the guidance asks classifiers."""
 
-    def __init__(self, sampler: Any, guidance: Guidance) -> None:
-        self.sampler, self.guidance = sampler, guidance
+    def __init__(self, sampler: Any, guidance: Guidance, critics: Critics | None = None) -> None:
+        self.sampler, self.guidance, self.critics = sampler, guidance, critics
 
     def sample(  # noqa: PLR0917 - the host's signature
         self,
@@ -43,13 +58,22 @@ class StepwiseSampler(comfy.samplers.Sampler):
         known = torch.zeros_like(noise) if latent_image is None else latent_image
         scaling = model_wrap.inner_model.model_sampling
         x = scaling.noise_scaling(sigmas[0], noise, known, self.max_denoise(model_wrap, sigmas))
-        with ordinary_weights(model_wrap.inner_model.diffusion_model):
+        networks = [model_wrap.inner_model.diffusion_model]
+        if self.critics is not None:
+            networks.append(self.critics.network)
+        with ordinary_weights(*networks):
             for number in range(len(sigmas) - 1):
                 if denoise_mask is not None:  # frames that are given stay as they are, with their own noise
                     shown = scaling.noise_scaling(sigmas[number], noise, known, False)
                     x = x * denoise_mask + shown * (1 - denoise_mask)
                 step = _HostStep(
-                    self.sampler, model_wrap, sigmas, extra_args=extra_args, number=number, callback=callback
+                    self.sampler,
+                    model_wrap,
+                    sigmas,
+                    extra_args=extra_args,
+                    number=number,
+                    callback=callback,
+                    critics=self.critics,
                 )
                 x = step.unscaled(self.guidance.advance(step.scaled(x), step))
         return x if denoise_mask is None else x * denoise_mask + known * (1 - denoise_mask)
@@ -67,8 +91,10 @@ class _HostStep:
         extra_args: dict,
         number: int,
         callback: Callable | None,
+        critics: Critics | None,
     ) -> None:
         self.sampler, self.model_wrap, self.extra_args = sampler, model_wrap, extra_args
+        self._critics = critics
         self.callback, self.sigmas = callback, sigmas[number : number + 2]
         self.number, self.count, self.noise = number, len(sigmas) - 1, vp_noise(sigmas[number])
         self.signal, self.signal_after = ((1 + float(sigma) ** 2) ** -0.5 for sigma in self.sigmas)
@@ -100,6 +126,23 @@ class _HostStep:
         """Estimate the latents without noise, by the guided prediction."""
         sigma = self.sigmas[0].expand(len(x_FCHW))
         return self.model_wrap(x_FCHW / self.signal, sigma, **self.extra_args)
+
+    def misfit(self, part: Part, x_FCHW: Tensor) -> Tensor:
+        """Ask the classifier of a part."""
+        options = self.extra_args.get("model_options", {})
+        return self._asked().misfit(part, x_FCHW, self.sigmas[0], options)
+
+    def mask(self, part: Part) -> Tensor:
+        """Say where a part is."""
+        return self._asked().mask(part)
+
+    def _asked(self) -> Critics:
+        if self._critics is None:
+            raise ConfigError(
+                "The checkpoint's guidance asks classifiers of face and of the rest; put Parts Guidance "
+                "behind Load CyberHost, which brings them."
+            )
+        return self._critics
 
     def _report(self, _step: int, x0: Tensor, x: Tensor, _steps: int) -> None:
         if self.callback is not None:

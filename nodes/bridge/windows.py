@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import comfy.patcher_extension as extension
 from torch import Tensor
 
+from ...cyberhost_core.backbone.conditions import Conditions
 from ...cyberhost_core.diffusion.windows import Window
-from ...cyberhost_core.sampling.windows import over_windows
+from ...cyberhost_core.guidance.guidance import FULL
+from ...cyberhost_core.sampling.windows import cut, over_windows
 from ...cyberhost_core.systems.spec import SlidingWindowsSpec
 from .conds import CondPass
-from .guider import PassGuider
+from .guider import PassGuider, host_name
 from .passage import KEY, Passage
 
 if TYPE_CHECKING:
@@ -59,6 +61,17 @@ class WindowGuider(PassGuider):
             return over_windows(self.long, of_window, frames=len(x), step=_step(options, timestep))
         finally:
             self.conds = whole
+
+    def window_conditions(
+        self, timestep: Tensor, options: dict, *, like: Tensor
+    ) -> list[tuple[list[int], Conditions]]:
+        """Give the windows of a step, and what the full pass is told in each."""
+        (full,) = self.conds[host_name(FULL)]
+        found = cut(self.long, frames=len(like), step=_step(options, timestep))
+        return [
+            (list(frames), self._in_window(full, frames, like=like)["model_conds"][KEY].cond)
+            for frames in found
+        ]
 
     def _in_window(self, cond: dict, frames: Window, *, like: Tensor) -> dict:
         dtype = self.inner_model.manual_cast_dtype or self.inner_model.get_dtype()

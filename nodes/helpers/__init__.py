@@ -2,7 +2,7 @@
 
 types                               the pack's own wires
 images, audio, poses, crops         the host's values and the core's
-detection, person                   people in pictures, and which of them
+detection, person, face_area        people in pictures, which of them, and where their face is
 hearing, speech_steps               a voice, row by row
 tracks, track_length, rate          hand tracks, and how long they last
 hand_motion, hand_pictures          hands from a voice, and as pictures

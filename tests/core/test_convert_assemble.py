@@ -111,7 +111,9 @@ def test_paha_has_one_network_whose_attention_to_text_looks_at_the_picture(tmp_p
 
 @pytest.mark.parametrize("name", ["cyberhost-tiny", "emo2-tiny", "hallo", "cyberhots"])
 def test_no_other_system_starts_from_stable_diffusion(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"no system '{name}' that .*: cyberhost, cyberhost-head, emo2, paha\.$"):
+    with pytest.raises(
+        ConfigError, match=rf"no system '{name}' that .*: cyberhost, cyberhost-head, emo2, paha\.$"
+    ):
         assembled_system(name)
 
 

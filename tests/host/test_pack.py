@@ -32,6 +32,7 @@ NODE_IDS = {
     "CyberHostHandTrackJoin",
     "CyberHostLoad",
     "CyberHostMovementMap",
+    "CyberHostPartsGuidance",
     "CyberHostPreviewHandTrack",
     "CyberHostReferenceNet",
     "CyberHostRegionCrops",

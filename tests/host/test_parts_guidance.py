@@ -1,0 +1,166 @@
+"""Guidance by classifiers of parts in the host: as the core's, through native samplers and guiders, and off.
+
+The classifiers have random weights: what is compared is how they are asked, not what they know. The host's
+Python runs this file too (see inside.py) and has no pytest: fixtures come by their names alone.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import torch
+
+if "inside" in sys.modules:
+    from inside import core, euler_steps, picture_and_voice, speech_features  # type: ignore[import-not-found]
+else:
+    from .inside import core, euler_steps, picture_and_voice, speech_features
+
+bundled, asks, parts = core("bundled"), core("conditioners.asks"), core("guidance.parts")
+classifier, ops = core("backbone.part_classifier"), core("backbone.ops")
+
+SEED, STEPS = 3, 4
+BOX = (0.2, 0.1)  # width and height of the movement map, in parts of the picture's
+STRONG = {"face_weight": 200.0, "non_face_weight": 200.0, "guided": 1.0}
+
+
+def methods() -> dict[str, Any]:
+    """Every way to be compared; the plain one is no guidance by parts."""
+    return {
+        "none": None,
+        "never": parts.SequentialGuidance(guided=0.0),
+        "sequential": parts.SequentialGuidance(**STRONG),
+        "differential": parts.DifferentialGuidance(**STRONG),
+        "differential of weight zero": parts.DifferentialGuidance(**STRONG, differential_weight=0.0),
+    }
+
+
+@cache
+def judges() -> Path:
+    """Classifiers of the bundled model's system: the denoiser's way down, and random heads."""
+    stored = core("checkpoints.file").open_checkpoint(bundled.CHECKPOINT)
+    config = classifier.PartClassifierConfig(unet=stored.spec.unet, sound=5 * 96, width=16, heads=2, blocks=1)
+    torch.manual_seed(0)
+    network = classifier.PartClassifiers(config, ops=ops.TORCH_OPS)
+    for half in (network.face, network.non_face):
+        own = half.encoder.state_dict()
+        half.encoder.load_state_dict({name: stored.system[f"denoiser.{name}"].float() for name in own})
+    path = Path(mkdtemp()) / "classifiers.safetensors"
+    core("checkpoints.classifiers").save_classifiers(path, network, system="tiny", training={})
+    return path
+
+
+def sampled_in_core(name: str) -> torch.Tensor:
+    pipeline, options = core("pipeline.talker"), core("pipeline.options")
+    denoise, video = core("sampling.denoise"), core("sampling.video")
+    networks = options.Networks(classifiers=judges())
+    talker = pipeline.Talker.load(bundled.CHECKPOINT, networks=networks)
+    picture_YXC, voice = picture_and_voice()
+    chosen = options.GenerateOptions(guidance="sequential", driving=options.Driving(movement=BOX))
+    portrait = talker.portrait(picture_YXC, chosen)
+    track, reference = talker.track(voice, portrait, chosen), talker.reference(portrait)
+    method = methods()[name]
+    told = denoise.SamplingOptions(
+        schedule=talker.spec.schedule.derive(steps=STEPS, sampler="euler"),
+        guidance=method.derive(within=talker.spec.guidance) if method else talker.spec.guidance,
+        seed=SEED,
+        classifiers=talker.classifiers(portrait, chosen),
+    )
+    noise = video.starting_noise(talker.spec, reference, SEED)(range(12))
+    drive = track.of(range(12))
+    return video.sample_segment(talker.model, reference, drive, noise, told, on_step=lambda _done, _all: None)
+
+
+def sampled_in_host(classifiers: str, out: str) -> dict[str, float]:
+    """In the host: one segment by the pack's sampler, every way; and by native guider and sampler."""
+    import comfy.samplers
+    from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
+    from pack.nodes.bridge.loading import load
+    from pack.nodes.bridge.long_video import sample_track
+    from pack.nodes.bridge.parts_guidance import guided, load_classifiers
+    from pack.nodes.bridge.passes import make_passes
+    from pack.nodes.bridge.reference import read_reference
+    from safetensors.torch import save_file
+
+    loaded = load(bundled.CHECKPOINT)
+    picture_YXC, _ = picture_and_voice()
+    heard = speech_features(loaded.audio_encoder)
+    pose = core("perception.pose").PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
+    movement, regions = core("controls.movement_map"), core("controls.regions")
+    box = movement.fixed_box(pose, width_frac=BOX[0], height_frac=BOX[1])
+    told = {
+        asks.SOUND: heard,
+        asks.MAP: movement.draw_movement_map(box, height=128, width=96)[None],
+        asks.CLARITY: 1.0,
+    }
+    face = core("perception.face_identity").FaceIdentity(bundled.FACE_NETWORK)
+    vector = torch.from_numpy(face.embed(picture_YXC, pose.face_FKC))
+    known = {
+        asks.POSE: pose,
+        asks.HANDS: (regions.hand_crops(picture_YXC, pose).images_NCHW + 1) / 2,
+        asks.FACE: core("conditioners.values").Face(unit_D=vector, raw_D=vector),
+    }
+    bank, _ = read_reference(loaded.parts, loaded.vae, picture_YXC, known=known)
+    (full, reference, null), latent, _ = make_passes(
+        loaded.parts, bank, told, connected={asks.SOUND, asks.MAP}
+    )
+    network = load_classifiers(loaded.model, Path(classifiers))
+
+    def area(height: int, width: int) -> torch.Tensor:
+        return regions.face_area(pose, height=height, width=width)
+
+    sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=1.5, audio_scale=2.0)
+    made, patched = {}, {}
+    for name, method in methods().items():
+        patched[name] = guided(loaded.model, network, method, area) if method else loaded.model
+        latents = sample_track(patched[name], full=full, reference=reference, null=null, sampling=sampling)
+        made[name] = latents[:10].contiguous()
+    segment = {"samples": latent["samples"][:12]}
+    for name in ("none", "sequential"):
+        guider = comfy.samplers.CFGGuider(patched[name])
+        guider.set_conds(full, null)
+        guider.set_cfg(1.0)
+        noise = Noise_RandomNoise(SEED).generate_noise(segment)
+        made[f"native, {name}"] = guider.sample(
+            noise, segment["samples"], sampling.sampler, sampling.sigmas, seed=SEED, disable_pbar=True
+        ).contiguous()
+    save_file(made, out)
+    return {"ways": len(made)}
+
+
+@cache
+def in_host(inside: Callable[..., Any]) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    out = Path(mkdtemp()) / "latents.safetensors"
+    inside(sampled_in_host, judges(), out)
+    return load_file(out)
+
+
+def test_guided_on_no_step_the_host_samples_as_without(inside: Callable[..., Any]) -> None:
+    found = in_host(inside)
+    torch.testing.assert_close(found["never"], found["none"], atol=1e-3, rtol=0)
+
+
+def test_differential_guidance_of_weight_zero_is_sequential_guidance_in_the_host(
+    inside: Callable[..., Any],
+) -> None:
+    found = in_host(inside)
+    torch.testing.assert_close(found["differential of weight zero"], found["sequential"], atol=1e-4, rtol=0)
+    assert (found["differential"] - found["sequential"]).abs().max() > 1e-3
+
+
+def test_the_host_is_guided_as_the_core_is(inside: Callable[..., Any]) -> None:
+    found = in_host(inside)
+    for name in ("sequential", "differential"):
+        expected = sampled_in_core(name)[:10]
+        assert (found[name] - found["none"]).abs().max() > 0.05, "it is seen at all"
+        torch.testing.assert_close(found[name], expected, atol=0.05, rtol=0)
+
+
+def test_native_guiders_and_samplers_are_guided_too(inside: Callable[..., Any]) -> None:
+    found = in_host(inside)
+    assert torch.isfinite(found["native, sequential"]).all()
+    assert (found["native, sequential"] - found["native, none"]).abs().max() > 0.01
