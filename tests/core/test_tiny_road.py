@@ -20,7 +20,12 @@ from cyberhost_core.media.video import read_frames
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "training.md"
-BUNDLED = {"work/speech": bundled.CHECKPOINT, "work/face.onnx": bundled.FACE_NETWORK}
+BUNDLED = {
+    "work/speech": bundled.CHECKPOINT,
+    "work/face.onnx": bundled.FACE_NETWORK,
+    "portrait.png": bundled.portraits()[0],
+    "voice.wav": bundled.speech()[0],
+}
 OUTSIDE = ("train speech", "train face", "train pose")
 ONE_CLIP = [
     "--set",
@@ -38,6 +43,9 @@ SMALL = {
     "train video": ["--steps", "1", *ONE_CLIP],
     "train gestures": ["--steps", "1", "--set", "loop.workers=0"],
     "train pose-discriminator": ["--steps", "1"],
+    "prepare generated": ["--clips", "2", "--steps", "1"],
+    "train classifiers": ["--steps", "1", "--set", "sampling.pairs=1", "--set", "loop.workers=0"],
+    "generate portrait.png": ["--steps", "3", "-q"],
 }
 
 
@@ -61,20 +69,25 @@ def run(words: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
-def test_the_printed_commands_make_both_tiny_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_printed_commands_make_all_tiny_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    cyberhost, emo2 = printed("The tiny CyberHost"), printed("The tiny EMO2")
-    verbs = [" ".join(words[:2]) for words in (*cyberhost, *emo2)]
+    commands = [
+        words
+        for section in ("The tiny CyberHost", "The tiny EMO2", "Classifiers of parts")
+        for words in printed(section)
+    ]
+    verbs = [" ".join(words[:2]) for words in commands]
     assert set(SMALL) | {"prepare store", "train pack"} == set(verbs) - set(OUTSIDE), (
         "all of them, and no other"
     )
-    for words in (*cyberhost, *emo2):
+    for words in commands:
         if " ".join(words[:2]) not in OUTSIDE:
             run(words)
     assert open_checkpoint(Path("tiny.safetensors")).spec.name == "cyberhost-tiny"
     assert open_checkpoint(Path("tiny-emo2.safetensors")).spec.name == "emo2-tiny"
-    portrait, voice = str(bundled.portraits()[0]), str(bundled.speech()[0])
+    assert open_checkpoint(Path("tiny-paha.safetensors")).spec.name == "paha-tiny"
+    assert len(read_frames(Path("talk.mp4"))) > 12, "guided by the classifiers beside the checkpoint"
     for checkpoint in ("tiny.safetensors", "tiny-emo2.safetensors"):
         out = Path(checkpoint).with_suffix(".mp4")
-        run(["generate", portrait, voice, "-o", str(out), "-c", checkpoint, "--steps", "1", "-q"])
+        run(["generate", "portrait.png", "voice.wav", "-o", str(out), "-c", checkpoint, "--steps", "1"])
         assert len(read_frames(out)) > 12
