@@ -28,6 +28,7 @@ from ..media.video import SUFFIXES
 
 if TYPE_CHECKING:
     from ..pipeline.generate import GenerateOptions, GenerateReport, Networks, Progress
+    from ..training.loop import LoopConfig
 
 _STDERR = 2
 
@@ -160,12 +161,19 @@ def _close_all(bars: dict[str, tqdm]) -> None:
         bar.close()
 
 
-def shown_losses(steps: int) -> Callable[[int, dict[str, float]], None]:
-    """Build what a training run tells its values to: a line on stderr every 25 steps."""
+def shown_losses(loop: "LoopConfig") -> Callable[[int, dict[str, float]], None]:
+    """Build what a training run tells its values to: a line on stderr every 25 steps.
+
+    Before them, if need be, in what precision it is computed.
+    """
+    from ..training.precision import precision_notice
+
+    if notice := precision_notice(loop):
+        _say(notice)
 
     def show(step: int, values: dict[str, float]) -> None:
         if step % 25 == 0:
             line = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
-            print(f"{step}/{steps}  {line}", file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
+            print(f"{step}/{loop.steps}  {line}", file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
 
     return show

@@ -85,7 +85,7 @@ def speech(
 
     voices = cached_voices(cache, count=SPEECH_VOICES, split="train")
     loop = _loop(SPEECH_LOOP, steps)
-    _tell(train_speech_twin(voices, out, loop=loop, seed=seed, until=until, show=shown_losses(loop.steps)))
+    _tell(train_speech_twin(voices, out, loop=loop, seed=seed, until=until, show=shown_losses(loop)))
 
 
 @train.command()
@@ -98,7 +98,7 @@ def face(
 
     loop = _loop(FACE_LOOP, steps)
     stills = _stills(cache)
-    _tell(train_face_twin(stills, out, loop=loop, seed=seed, until=until, show=shown_losses(loop.steps)))
+    _tell(train_face_twin(stills, out, loop=loop, seed=seed, until=until, show=shown_losses(loop)))
 
 
 @train.command()
@@ -111,7 +111,7 @@ def pose(
 
     loop = _loop(POSE_LOOP, steps)
     stills = _stills(cache)
-    _tell(train_pose_twin(stills, out, loop=loop, seed=seed, until=until, show=shown_losses(loop.steps)))
+    _tell(train_pose_twin(stills, out, loop=loop, seed=seed, until=until, show=shown_losses(loop)))
 
 
 @train.command()
@@ -168,7 +168,7 @@ def vae(
         lesson=VAELesson(encoder_frozen=decoder_of is not None),
         seed=seed,
         until=until,
-        show=shown_losses(loop.steps),
+        show=shown_losses(loop),
     )
     _tell(written)
 
@@ -342,7 +342,7 @@ def _stage(
         files,
         seed=seed,
         until=until,
-        show=shown_losses(stage.steps),
+        show=shown_losses(stage),
         tell=lambda report: typer.echo(report.as_text(), err=True),
     )
     typer.echo(json.dumps({"weights": str(weights)}))

@@ -65,7 +65,7 @@ def classifiers(
         held_out=held_out,
         held_out_generated=held_out_generated,
     )
-    weights = train_classifiers(plan, files, seed=seed, until=until, show=shown_losses(plan.loop.steps))
+    weights = train_classifiers(plan, files, seed=seed, until=until, show=shown_losses(plan.loop))
     if pack_to:
         pack_classifiers(weights, pack_to)
     typer.echo(json.dumps({"weights": str(weights)}))

@@ -38,6 +38,6 @@ def pose_discriminator(
         held_out=held_out,
         seed=seed,
         until=until,
-        show=shown_losses(loop.steps),
+        show=shown_losses(loop),
     )
     typer.echo(json.dumps({"weights": str(path)}))

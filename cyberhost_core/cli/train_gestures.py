@@ -80,7 +80,7 @@ def gestures(
     plan = will_have_learnt(read, clips)
     if steps:
         plan = plan.derive(loop=plan.loop.derive(steps=steps))
-    weights = train_gestures(plan, store, out, seed=seed, until=until, show=shown_losses(plan.loop.steps))
+    weights = train_gestures(plan, store, out, seed=seed, until=until, show=shown_losses(plan.loop))
     if pack_to:
         pack_gestures(weights, pack_to)
     typer.echo(json.dumps({"weights": str(weights)}))

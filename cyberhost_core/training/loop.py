@@ -7,6 +7,7 @@ from pydantic import Field
 
 from ..config import Config, Count, Positive, Share
 
+Precision = Literal["no", "bf16", "fp16"]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -16,10 +17,10 @@ class LoopConfig(Config):
     decay_fraction: share of the steps, at the end, over which the rate falls to decay_to of itself; decay:
     along a line, or along half a cosine, which is level at both ends. average_buffers: average the numbers
     that no gradient moves, too, such as running statistics, instead of handing on the last ones. precision:
-    of the products, "no" for float32; weights stay float32. workers: processes that make batches, 0 for none.
-    optimizer: adamw_8bit keeps its two moments in eight bits, a quarter of the memory; it needs the extra
-    train-8bit. average_on_cpu: keep the average in the host's memory, not the device's; every step then
-    copies what is trained to the host.
+    of the products, "no" for float32, see training.precision; weights stay float32. workers: processes that
+    make batches, 0 for none. optimizer: adamw_8bit keeps its two moments in eight bits, a quarter of the
+    memory; it needs the extra train-8bit. average_on_cpu: keep the average in the host's memory, not the
+    device's; every step then copies what is trained to the host.
     """
 
     steps: Count
@@ -36,7 +37,7 @@ class LoopConfig(Config):
     average_buffers: bool = False
     average_on_cpu: bool = False
     accumulate: Count = 1
-    precision: Literal["no", "bf16", "fp16"] = "bf16"
+    precision: Precision = "bf16"
     workers: Annotated[int, Field(ge=0)] = 1
     save_every: Count = 1000
     validate_every: Count = 1000

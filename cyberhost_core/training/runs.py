@@ -36,6 +36,7 @@ from .batches import BatchMaker
 from .losses.local_enhancement import LocalEnhancement
 from .losses.pose_presence import DISCRIMINATOR
 from .pose_discriminator import load_pose_discriminator
+from .precision import computed_precision
 from .recipes.recipe import Recipe
 from .recipes.writing import resolved_text
 from .stage import StageConfig, TrainingModule, set_up
@@ -235,14 +236,14 @@ def _validation(
     sampling = stage.sampling.derive(clips=8, settings=(), drop=(), drop_past=1.0, past_noise=0.0)
     videos = PreparedVideos(files.held_out)
     batch = BatchMaker(videos, spec, sampling, frames=stage.frames, seed=1, losses=(LocalEnhancement(),))[0]
-    vae = load_autoencoder(files.vae) if files.vae else None
+    vae, precision = load_autoencoder(files.vae) if files.vae else None, computed_precision(stage)
     if files.vae and vae:
         require_latents(vae, spec, path=files.vae)
 
     def validate(model: SystemModel, step: int) -> dict[str, float]:
         device = next(model.parameters()).device
         there = batch.to(device)
-        with torch.autocast(device.type, _AUTOCAST.get(stage.precision), enabled=stage.precision != "no"):
+        with torch.autocast(device.type, _AUTOCAST.get(precision), enabled=precision != "no"):
             values = audio_gap(model, there)
         if vae is not None:
             frames = sample_clip(model, vae.to(device), there)

@@ -21,6 +21,7 @@ from .average import exchanged, start_average, update_average
 from .checkpoint import load_run, save_run
 from .loop import LoopConfig, learning_rate
 from .optimizers import make_optimizer
+from .precision import computed_precision
 
 
 class Movable(Protocol):
@@ -204,7 +205,7 @@ def _accelerator(loop: LoopConfig) -> Any:
     devices = (torch.cuda, torch.backends.mps, torch.xpu)
     return Accelerator(
         cpu=not any(device.is_available() for device in devices),
-        mixed_precision=loop.precision,
+        mixed_precision=computed_precision(loop),
         gradient_accumulation_steps=loop.accumulate,
         kwargs_handlers=[parallel, autocast],
     )

@@ -293,3 +293,18 @@ def test_an_autoencoder_of_other_latents_is_refused_before_the_first_step(
     with pytest.raises(CheckpointError, match=r"makes latents of 8 channels, but 'small' works on 4; give"):
         train_stage(recipe, STAGE, files, show=lambda step, _losses: steps.append(step))
     assert steps == []
+
+
+def test_a_cpu_that_would_imitate_bf16_computes_float32_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cyberhost_core.cli.running import shown_losses
+    from cyberhost_core.training import precision
+    from cyberhost_core.training.loop import LoopConfig
+
+    for knows, expected in ((True, "bf16"), (False, "no")):
+        monkeypatch.setattr(precision, "_is_imitated", lambda knows=knows: not knows)
+        assert precision.computed_precision(LoopConfig(steps=1)) == expected
+        assert precision.computed_precision(LoopConfig(steps=1, precision="no")) == "no"
+        shown_losses(LoopConfig(steps=1))
+        assert ("no instructions for bf16" in capsys.readouterr().err) != knows
