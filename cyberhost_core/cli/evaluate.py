@@ -1,6 +1,7 @@
 """`cyberhost evaluate`: how good a model is, and how fast.
 
 puppets    held-out puppets and voices, every measure, targets
+guidance   what guidance by parts does, method by method, share by share (evaluate_guidance.py)
 gestures   hands from held-out voices, the measures of EMO2's table 1 (evaluate_gestures.py)
 speed      where the seconds go
 segment    one segment of any system at full size, on any device
@@ -15,6 +16,7 @@ import typer
 
 from .. import bundled
 from .evaluate_gestures import gestures
+from .evaluate_guidance import guidance
 from .running import progress_bars
 from .systems import (
     SYSTEM_HELP,
@@ -29,11 +31,12 @@ from .systems import (
 
 evaluate = typer.Typer(
     name="evaluate",
-    help="Measure how good a model is (puppets, gestures, banks), or how fast (speed, segment).",
+    help="Measure how good a model is (puppets, gestures, guidance, banks), or how fast (speed, segment).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 evaluate.command()(gestures)
+evaluate.command()(guidance)
 
 CheckpointOption = Annotated[
     Path | None,

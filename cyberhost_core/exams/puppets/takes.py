@@ -9,7 +9,7 @@ measure and the detector allow, and a model is to be read against that.
 
 import time
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -84,11 +84,19 @@ class Stage(Protocol):
     def shoot(self, actor: Actor, take: Take) -> Clip: ...
 
 
+@dataclass(frozen=True)
+class Guided:
+    """How clips are guided by parts: by which method, in what share of the steps."""
+
+    method: Literal["sequential", "differential"]
+    share: float
+
+
 class Model:
     """Shoot with a model as a user would: the portrait as a picture, the whole voice, the detector's pose."""
 
-    def __init__(self, talker: Talker, *, steps: int | None) -> None:
-        self._talker, self._steps = talker, steps
+    def __init__(self, talker: Talker, *, steps: int | None, guided: Guided | None = None) -> None:
+        self._talker, self._steps, self._guided = talker, steps, guided
 
     def shoot(self, actor: Actor, take: Take) -> Clip:
         options = GenerateOptions(
@@ -97,11 +105,22 @@ class Model:
             fps=FPS,
             driving=Driving(movement=take.movement),
             hand_clarity=take.hand_clarity,
+            guidance=self._guided and self._guided.method,
+            guided=self._guided and self._guided.share,
         )
+        classifiers = self._talker.classifiers(actor.portrait, options)
         began = time.perf_counter()
         track = self._talker.track(_sound(actor.utterance), actor.portrait, options)
         cut = track.first(take.frames)
-        pieces = list(self._talker.frames(actor.reference, cut, options, on_step=lambda _done, _total: None))
+        pieces = list(
+            self._talker.frames(
+                actor.reference,
+                cut,
+                options,
+                on_step=lambda _done, _total: None,
+                classifiers=classifiers,
+            )
+        )
         seconds = time.perf_counter() - began
         return _clip(
             np.concatenate(pieces), actor, take, detector=self._talker.pose_detector, seconds=seconds
