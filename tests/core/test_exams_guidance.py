@@ -13,7 +13,6 @@ from cyberhost_core.backbone.ops import TORCH_OPS
 from cyberhost_core.backbone.part_classifier import PartClassifierConfig, PartClassifiers
 from cyberhost_core.checkpoints.classifiers import save_classifiers
 from cyberhost_core.checkpoints.file import open_checkpoint
-from cyberhost_core.cli.main import OK, main
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.exams.guidance.guidance_exam import GuidanceExam, examine_guidance
 from cyberhost_core.exams.guidance.guidance_numbers import Seen, per_seed, pooled
@@ -73,17 +72,17 @@ def test_a_spread_needs_three_seeds(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_small_exam_runs_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Untrained classifiers on the bundled model: everything runs, and the first row is not guided."""
+def test_a_small_exam_runs_and_its_first_row_is_not_guided(tmp_path: Path) -> None:
+    """Untrained classifiers on the bundled model."""
     pytest.importorskip("librosa")
     spec = open_checkpoint(bundled.CHECKPOINT).spec
     config = PartClassifierConfig(unet=spec.unet, sound=5 * 96, width=16, heads=2, blocks=1)
     torch.manual_seed(0)
     judges = tmp_path / "judges.safetensors"
     save_classifiers(judges, PartClassifiers(config, ops=TORCH_OPS), system=spec.name, training={})
-    asked = "--actors 1 --frames 12 --steps 2 --guided 1 --json --quiet".split()
-    assert main(["evaluate", "guidance", "-c", "tiny", "--classifiers", str(judges), *asked]) == OK
-    rows = json.loads(capsys.readouterr().out)["rows"]
+    exam = GuidanceExam(actors=1, frames=12, steps=2, shares=(1.0,), feature_steps=2)
+    report = examine_guidance(bundled.CHECKPOINT, classifiers=judges, exam=exam, say=lambda *_: None)
+    rows = json.loads(report.to_json())["rows"]
     assert [(row["name"], row["guided"]) for row in rows] == [
         ("none", 0), ("sequential", 1), ("differential", 1), ("true renders", 0),
     ]  # fmt: skip

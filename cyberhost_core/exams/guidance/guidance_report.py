@@ -17,10 +17,10 @@ COLUMNS = {  # measure -> head
     "time_ratio": "time",
 }
 NOTES = (
-    "After a mean over seeds, in brackets, its spread: largest minus smallest; FGD and Div. are of the windows "
-    "of all seeds.",
-    "BAS: motion beats with an onset. time: against no guidance by parts. True renders: what the detector "
-    "and the measures allow.",
+    "After a mean over seeds, in brackets, its spread: largest minus smallest; FGD and Div. are of the "
+    "windows of all seeds.",
+    "BAS: motion beats with an onset. time: against no guidance by parts. True renders: what the "
+    "detector and the measures allow.",
 )
 
 
