@@ -118,11 +118,11 @@ class _Block(nn.Module):
     def forward(self, x_BSD: Tensor, index_S: Tensor) -> Tensor:
         n, attn = self.norm1(x_BSD), self.attn
         keys, values = attn.keys_values(n)
-        turned = (
+        queries, keys = (
             rope(part.unflatten(-1, (attn.heads, -1)), index_S[:, None]).flatten(-2)
             for part in (attn.to_q(n), keys)
         )
-        x_BSD = x_BSD + attn.to_out[0](attn.attention(*turned, values, attn.heads))
+        x_BSD = x_BSD + attn.to_out[0](attn.attention(queries, keys, values, attn.heads))
         return x_BSD + self.ff(self.norm2(x_BSD))
 
 

@@ -48,8 +48,9 @@ def guidance(
     from ..exams.guidance.guidance_exam import GuidanceExam, examine_guidance  # torch takes seconds
     from ..pipeline.generate import Progress
 
-    chosen = {} if shares is None else {"shares": tuple(shares)}
-    exam = GuidanceExam(actors=actors, frames=frames, seeds=tuple(range(seeds)), steps=steps, **chosen)
+    exam = GuidanceExam(actors=actors, frames=frames, seeds=tuple(range(seeds)), steps=steps)
+    if shares is not None:
+        exam = exam.derive(shares=tuple(shares))
     with progress_bars(quiet=quiet) as show:
         report = examine_guidance(
             bundled.checkpoint(checkpoint),

@@ -121,7 +121,7 @@ class BatchMaker(Dataset[Batch]):
             latents=latents,
             noise=torch.randn(latents.shape, generator=generator),
             past=torch.stack(past),
-            portrait=portrait | told,
+            portrait={**portrait, **told},
             drive=drive,
             targets=targets,
             timestep=self._timesteps(len(clips), generator),
