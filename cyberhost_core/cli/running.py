@@ -164,14 +164,15 @@ def _close_all(bars: dict[str, tqdm]) -> None:
 def shown_losses(loop: "LoopConfig") -> Callable[[int, dict[str, float]], None]:
     """Build what a training run tells its values to: a line on stderr every 25 steps.
 
-    Before them, if need be, in what precision it is computed.
+    Before the first, if need be, in what precision it is computed.
     """
     from ..training.precision import precision_notice
 
-    if notice := precision_notice(loop):
-        _say(notice)
+    notices = [notice] if (notice := precision_notice(loop)) else []
 
     def show(step: int, values: dict[str, float]) -> None:
+        while notices:
+            _say(notices.pop())
         if step % 25 == 0:
             line = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
             print(f"{step}/{loop.steps}  {line}", file=sys.stderr, flush=True)  # noqa: T201 - the command's own output

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from cyberhost_core import bundled
 from cyberhost_core.checkpoints.specs import read_spec
 from cyberhost_core.errors import ConfigError
-from cyberhost_core.systems import cyberhost, emo2, named
+from cyberhost_core.systems import cyberhost, emo2
 from cyberhost_core.systems.cyberhost import placeless_latents
 from cyberhost_core.systems.model import on_meta
 from cyberhost_core.systems.public import PEERS
@@ -35,7 +35,7 @@ LATER = ("-orthonormal-latents", "-placeless-latents")  # ways to build banks th
 
 def todays() -> dict[str, Callable[[], SystemSpec]]:
     """Every system that 0.1 knew, by the name of its record."""
-    systems = dict(named.SYSTEMS)
+    systems = cyberhost.SYSTEMS | emo2.SYSTEMS
     for tiny, ablations in ((cyberhost.tiny, cyberhost.ABLATIONS), (emo2.tiny, emo2.ABLATIONS)):
         systems |= {
             f"{tiny().name}-{name}": lambda change=change, tiny=tiny: change(tiny())

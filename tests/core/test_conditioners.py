@@ -16,6 +16,7 @@ from cyberhost_core.backbone.audio_projection import (
     PlainAudioConfig,
 )
 from cyberhost_core.backbone.audio_transformer import AudioTransformerConfig
+from cyberhost_core.backbone.motion_module import MotionModuleConfig
 from cyberhost_core.backbone.region_attention import RegionAttentionConfig
 from cyberhost_core.backbone.transformer import (
     FeedForwardConfig,
@@ -35,6 +36,7 @@ from cyberhost_core.conditioners.reference_input import ReferenceInput
 from cyberhost_core.conditioners.region_identity import RegionIdentity
 from cyberhost_core.conditioners.sound import Sound
 from cyberhost_core.conditioners.sound_regions import SoundRegions
+from cyberhost_core.conditioners.stacked_frames import StackedFrames
 from cyberhost_core.conditioners.values import REFERENCE, SOUND
 from cyberhost_core.errors import ConfigError
 from cyberhost_core.systems.model import SystemModel, on_meta
@@ -54,6 +56,7 @@ PARTS: dict[type[Conditioner], set[str]] = {
     SoundRegions: set(),
     HandClarity: {"clarity_embedding"},
     HandConfidence: {"confidence_embedding"},
+    StackedFrames: set(),
 }
 
 
@@ -67,9 +70,10 @@ def full_spec(small_spec: SystemSpec) -> SystemSpec:
     )
     hearing = AudioTransformerConfig(heads=2, token_dim=10, regions=("full", "face", "lip"))
     (features, motion, identity, _, sound, clarity) = small_spec.conditioners
+    in_time = MotionModuleConfig(heads=2, first_position=motion.frames + 2)  # behind portrait and first frame
     (maps,) = small_spec.listed(DrawnMaps)
     return small_spec.derive(
-        unet=small_spec.unet.derive(layers=(looking, hearing, *rest)),
+        unet=small_spec.unet.derive(layers=(looking, hearing, *rest[:-1], in_time), plain_layers=(in_time,)),
         conditioners=(
             ImageTokens(source="face", vector_dim=12, token_dim=8, tokens=2, projected=True),
             features,
@@ -81,6 +85,7 @@ def full_spec(small_spec: SystemSpec) -> SystemSpec:
             SoundRegions(),
             clarity,
             HandConfidence(),
+            StackedFrames(),
         ),
     )
 

@@ -108,18 +108,14 @@ class Model:
             guidance=self._guided and self._guided.method,
             guided=self._guided and self._guided.share,
         )
-        classifiers = self._talker.classifiers(actor.portrait, options)
+        judged = (
+            {} if self._guided is None else {"classifiers": self._talker.classifiers(actor.portrait, options)}
+        )
         began = time.perf_counter()
         track = self._talker.track(_sound(actor.utterance), actor.portrait, options)
         cut = track.first(take.frames)
         pieces = list(
-            self._talker.frames(
-                actor.reference,
-                cut,
-                options,
-                on_step=lambda _done, _total: None,
-                classifiers=classifiers,
-            )
+            self._talker.frames(actor.reference, cut, options, on_step=lambda _done, _total: None, **judged)
         )
         seconds = time.perf_counter() - began
         return _clip(
