@@ -14,9 +14,9 @@ class LoadCyberHost(io.ComfyNode):
             display_name="Load CyberHost",
             category="CyberHost",
             description=(
-                "Loads a checkpoint from models/cyberhost: CyberHost's, EMO2's, a converted EchoMimicV2, "
-                "Hallo or AnimateAnyone, or one of the bundled tiny models, which know drawn puppets of "
-                "96 x 128 pixels and no people."
+                "Loads a checkpoint from models/cyberhost: CyberHost's, EMO2's, PAHA's, a converted "
+                "EchoMimicV2, Hallo or AnimateAnyone, or one of the bundled tiny models, which know drawn "
+                "puppets of 96 x 128 pixels and no people."
             ),
             search_aliases=[
                 "cyberhost",
@@ -25,6 +25,7 @@ class LoadCyberHost(io.ComfyNode):
                 "echomimic",
                 "hallo",
                 "animate anyone",
+                "paha",
             ],
             inputs=[
                 io.Combo.Input(

@@ -2,6 +2,7 @@
 
 tiny.safetensors    the tiny system, trained on drawn puppets
 tiny-emo2.safetensors    the tiny EMO2: the same people, driven by hands; shares parts with tiny.safetensors
+tiny-paha.safetensors    the tiny PAHA: one network; shares parts with tiny.safetensors
 tiny-gestures.safetensors  hands from sound: EMO2's stage 1, trained on puppets' gestures
 puppet-pose.onnx    a whole-body pose detector for puppets, with DWPose's inputs and outputs
 puppet-face.onnx    a face identity network for puppets, with ArcFace's inputs and outputs
@@ -16,6 +17,7 @@ from ..errors import CheckpointError
 FOLDER = Path(__file__).parent
 CHECKPOINT = FOLDER / "tiny.safetensors"
 HANDS_CHECKPOINT = FOLDER / "tiny-emo2.safetensors"
+UNIFIED_CHECKPOINT = FOLDER / "tiny-paha.safetensors"
 GESTURES = FOLDER / "tiny-gestures.safetensors"
 POSE_DETECTOR = FOLDER / "puppet-pose.onnx"
 FACE_IDENTITY = FOLDER / "puppet-face.onnx"
@@ -41,7 +43,7 @@ def checkpoint(chosen: Path | None) -> Path:
 
     Raises:   CheckpointError: the bundled file is missing
     """
-    named = {path.stem: path for path in (CHECKPOINT, HANDS_CHECKPOINT)}
+    named = {path.stem: path for path in (CHECKPOINT, HANDS_CHECKPOINT, UNIFIED_CHECKPOINT)}
     if chosen is None:
         return require(CHECKPOINT)
     return require(named[str(chosen)]) if str(chosen) in named and not chosen.exists() else chosen

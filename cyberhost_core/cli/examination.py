@@ -148,6 +148,7 @@ def _bundled_files() -> list[Path]:
     ]
     networks = [
         bundled.HANDS_CHECKPOINT,
+        bundled.UNIFIED_CHECKPOINT,
         bundled.GESTURES,
         bundled.POSE_DETECTOR,
         bundled.FACE_IDENTITY,

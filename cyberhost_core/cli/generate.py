@@ -75,7 +75,8 @@ def generate(
         typer.Option(
             "--checkpoint",
             "-c",
-            help="Weights file of any system, or a bundled one: tiny or tiny-emo2. [default: tiny]",
+            help="Weights file of any system, or a bundled one: tiny, tiny-emo2 or tiny-paha. "
+            "[default: tiny]",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same video.")] = 0,
@@ -238,6 +239,7 @@ def generate(
     \b
     What drives each system, beside IMAGE:
       CyberHost      voice [--movement] [--hand-clarity], with --hands, or following --video
+      PAHA           voice
       EMO2           voice, hands made from it [--gestures --amplitude --style --one-hand], or
                      --hands or --video
       EchoMimicV2    voice, and --hands or --video
@@ -252,6 +254,7 @@ def generate(
       cyberhost generate me.png talk.wav -o me.mp4 --hands track.json
       cyberhost generate me.png -o me.mp4 --video clip.mp4
       cyberhost generate me.png talk.wav -o me.mp4 -c tiny-emo2 --amplitude 1.3 1
+      cyberhost generate me.png talk.wav -o me.mp4 -c tiny-paha
       cyberhost generate me.jpg talk.wav -o me.mp4 -c hallo.safetensors --device cuda \\
         --pose-detector dw-ll_ucoco_384.onnx --face-network glintr100.onnx
     """

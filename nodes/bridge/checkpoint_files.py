@@ -11,7 +11,12 @@ from .formats import CLASSIFIERS, GESTURES, MANO, listed
 
 BUNDLED = "tiny (bundled puppets)"
 BUNDLED_HANDS = "tiny-emo2 (bundled puppets, driven by hands)"
-_BUNDLED = {BUNDLED: bundled.CHECKPOINT, BUNDLED_HANDS: bundled.HANDS_CHECKPOINT}
+BUNDLED_UNIFIED = "tiny-paha (bundled puppets, one network)"
+_BUNDLED = {
+    BUNDLED: bundled.CHECKPOINT,
+    BUNDLED_HANDS: bundled.HANDS_CHECKPOINT,
+    BUNDLED_UNIFIED: bundled.UNIFIED_CHECKPOINT,
+}
 
 
 def checkpoints() -> list[str]:

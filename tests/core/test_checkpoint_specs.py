@@ -16,7 +16,7 @@ from safetensors import safe_open
 from cyberhost_core import bundled
 from cyberhost_core.checkpoints.specs import read_spec
 from cyberhost_core.errors import ConfigError
-from cyberhost_core.systems import cyberhost, emo2
+from cyberhost_core.systems import cyberhost, emo2, paha
 from cyberhost_core.systems.cyberhost import placeless_latents
 from cyberhost_core.systems.model import on_meta
 from cyberhost_core.systems.public import PEERS
@@ -71,7 +71,12 @@ def test_names_and_shapes_of_weights_are_those_of_0_1(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "system"), [(bundled.CHECKPOINT, cyberhost.tiny), (bundled.HANDS_CHECKPOINT, emo2.tiny)]
+    ("path", "system"),
+    [
+        (bundled.CHECKPOINT, cyberhost.tiny),
+        (bundled.HANDS_CHECKPOINT, emo2.tiny),
+        (bundled.UNIFIED_CHECKPOINT, paha.tiny),
+    ],
 )
 def test_a_bundled_file_holds_the_tiny_system(path: Path, system: Callable[[], SystemSpec]) -> None:
     """But for what inference asks for, which was calibrated on the training data."""

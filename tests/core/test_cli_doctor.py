@@ -23,6 +23,7 @@ def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     files = {
         "CHECKPOINT": "tiny.safetensors",
         "HANDS_CHECKPOINT": "tiny-emo2.safetensors",
+        "UNIFIED_CHECKPOINT": "tiny-paha.safetensors",
         "GESTURES": "tiny-gestures.safetensors",
         "POSE_DETECTOR": "puppet-pose.onnx",
         "FACE_IDENTITY": "puppet-face.onnx",

@@ -389,7 +389,10 @@ def test_a_bad_checkpoint_is_one_sentence_and_no_output(
     assert not files.out.exists()
 
 
-@pytest.mark.parametrize(("name", "file"), [("tiny", "CHECKPOINT"), ("tiny-emo2", "HANDS_CHECKPOINT")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("tiny", "CHECKPOINT"), ("tiny-emo2", "HANDS_CHECKPOINT"), ("tiny-paha", "UNIFIED_CHECKPOINT")],
+)
 def test_bundled_weights_may_be_called_by_their_plain_name(
     name: str, file: str, files: SimpleNamespace, pipeline: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ STORIES: dict[str, GenerateOptions] = {
     # more than the 10 frames kept of a segment, and than Hallo's 16: a second one, with motion frames
     "tiny": GenerateOptions(steps=1, driving=Driving(track=GESTURE), **ALL),
     "tiny-emo2": GenerateOptions(steps=1, driving=Driving(track=GESTURE), **ALL),
+    "tiny-paha": GenerateOptions(steps=1, **ALL),
     "hallo": GenerateOptions(steps=1, size=(64, 64), fps=40, **ALL),
     # more than a window of 12 and of 24 frames
     "echomimic-v2": GenerateOptions(steps=2, size=(64, 64), fps=30, driving=Driving(track=GESTURE), **ALL),

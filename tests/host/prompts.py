@@ -5,6 +5,7 @@ import pytest
 from .server import Client, RunError
 
 TINY = "tiny (bundled puppets)"
+TINY_UNIFIED = "tiny-paha (bundled puppets, one network)"
 TINY_HANDS = "tiny-emo2 (bundled puppets, driven by hands)"
 Prompt = dict[str, dict]
 

@@ -24,7 +24,7 @@ from cyberhost_core.systems.model import on_meta
 from ..core.small_parents import narrow, save_parents
 from .inside import picture_and_voice
 from .latents import latents
-from .prompts import Prompt, node, segment
+from .prompts import TINY_UNIFIED, Prompt, node, segment
 from .public_prompts import SEED, STEPS, animate_anyone, conditions, echomimic_v2, hallo
 from .public_weights import random_weights
 from .server import Client
@@ -217,6 +217,15 @@ def test_a_system_that_was_trained_on_stable_diffusions_latents(host: Client, pa
     difference = np.abs(np.stack(shown).astype(int) - expected)
     assert float(difference.mean()) < 1
     assert float(expected.std()) > 20
+
+
+def test_one_network_whose_segments_open_with_the_last_frame_before(filled: Client) -> None:
+    """PAHA; the map and the clarity that the graph also connects are ignored."""
+    load = node("CyberHostLoad", checkpoint=TINY_UNIFIED)
+    prompt = segment(load=load, sigmas=SIGMAS, noise=NOISE)
+    found = latents(filled, prompt, "sample", "unified")
+    assert len(found) == 12, "more than the 10 frames of a segment"
+    check(found, generated(bundled.UNIFIED_CHECKPOINT, voice()), tolerance=0.02)
 
 
 def test_echomimic_v2_with_a_track(filled: Client, public: dict[str, Path]) -> None:
