@@ -329,9 +329,8 @@ def _stage(
     from ..training.runs import train_stage
 
     start = next(iter(files.start), None)
-    read_recipe(recipe, changes, start=start).stage(
-        name
-    )  # whether there is one, before its steps are changed
+    # whether there is such a stage, before its steps are changed
+    read_recipe(recipe, changes, start=start).stage(name)
     if steps:
         changes = [*(changes or ()), f"{name}.steps={steps}"]
     plan = read_recipe(recipe, changes, start=start)

@@ -6,7 +6,6 @@ Encoded, Track -> latents, piece by piece -> frames
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -216,7 +215,7 @@ class Talker:
         classifiers: Classifiers | None = None,
     ) -> Iterator[Tensor]:
         """Yield latents (F, C, h, w), a segment at a time; classifiers: where guidance asks them."""
-        chosen = replace(sampling_options(self.spec, options), classifiers=classifiers)
+        chosen = sampling_options(self.spec, options, classifiers=classifiers)
         yield from sample_video(self.model, reference, track, chosen, on_step=on_step)
 
     def frames(
@@ -298,7 +297,9 @@ def _listener(stored: StoredCheckpoint, sound: SoundConditioner) -> Hearing:
     return load_hearing(sound.hearing, *stored.audio_encoder)
 
 
-def sampling_options(spec: SystemSpec, options: GenerateOptions) -> SamplingOptions:
+def sampling_options(
+    spec: SystemSpec, options: GenerateOptions, *, classifiers: Classifiers | None = None
+) -> SamplingOptions:
     """Fill the checkpoint's values in where none was chosen.
 
     Raises:   ConfigError: there is no such sampler
@@ -310,7 +311,9 @@ def sampling_options(spec: SystemSpec, options: GenerateOptions) -> SamplingOpti
         raise ConfigError(
             f"The sampler '{schedule.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}."
         )
-    return SamplingOptions(schedule=schedule, guidance=_guidance(spec, options), seed=options.seed)
+    return SamplingOptions(
+        schedule=schedule, guidance=_guidance(spec, options), seed=options.seed, classifiers=classifiers
+    )
 
 
 def _guidance(spec: SystemSpec, options: GenerateOptions) -> Guidance:

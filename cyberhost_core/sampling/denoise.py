@@ -26,12 +26,19 @@ Predict = Callable[[Tensor, Moment], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-    """How to sample: schedule (with sampler and steps), guidance, seed; classifiers, if it asks them."""
+    """How to sample: schedule (with sampler and steps), guidance, seed; classifiers, if guidance asks them.
+
+    Raises:   ConfigError: it asks them, and there are none
+    """
 
     schedule: ScheduleSpec
     guidance: Guidance
     seed: int = 0
     classifiers: Classifiers | None = None
+
+    def __post_init__(self) -> None:
+        if self.guidance.parts and self.classifiers is None:
+            raise _without_classifiers()
 
 
 def denoise(
@@ -144,11 +151,15 @@ def require_critics(critics: Critics | None) -> Critics:
     Raises:   ConfigError: there are none
     """
     if critics is None:
-        raise ConfigError(
-            "The guidance asks classifiers of face and of the rest, and none were given; make them with "
-            "'cyberhost train classifiers', or choose another guidance."
-        )
+        raise _without_classifiers()
     return critics
+
+
+def _without_classifiers() -> ConfigError:
+    return ConfigError(
+        "The guidance asks classifiers of face and of the rest, and none were given; make them with "
+        "'cyberhost train classifiers', or choose another guidance."
+    )
 
 
 def _state(scheduler: Any) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """One step's input: clips with noise, and what conditioners and losses asked for."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..conditioners.values import Drive, Encoded, Inputs
+
+AnyBatch = TypeVar("AnyBatch", bound=Any)  # a dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +48,16 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Move all tensors."""
-        moved: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, Tensor):
-                moved[item.name] = value.to(device)
-            elif isinstance(value, dict):
-                moved[item.name] = {key: tensor.to(device) for key, tensor in value.items()}
-        return replace(self, **moved)
+        return moved(self, device)
+
+
+def moved(batch: AnyBatch, device: torch.device) -> AnyBatch:
+    """Move a batch's tensors, and those that it holds by name."""
+    there: dict[str, Any] = {}
+    for item in fields(batch):
+        value = getattr(batch, item.name)
+        if isinstance(value, Tensor):
+            there[item.name] = value.to(device)
+        elif isinstance(value, dict):
+            there[item.name] = {key: tensor.to(device) for key, tensor in value.items()}
+    return replace(batch, **there)

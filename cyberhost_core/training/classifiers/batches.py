@@ -7,8 +7,7 @@ A pure function of (seed, step, rank), so that runs resume.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from ...data.generated import GeneratedClips
 from ...data.store import PreparedVideos, StoreError
 from ...diffusion.schedule import TRAIN_STEPS
 from ...systems.spec import SystemSpec
+from ..batch import moved
 from ..batches import inputs_of
 from .negatives import clip_of
 
@@ -76,14 +76,7 @@ class ClassifierBatch:
 
     def to(self, device: torch.device) -> "ClassifierBatch":
         """Move all tensors."""
-        moved: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, Tensor):
-                moved[item.name] = value.to(device)
-            elif isinstance(value, dict):
-                moved[item.name] = {key: tensor.to(device) for key, tensor in value.items()}
-        return replace(self, **moved)
+        return moved(self, device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +138,8 @@ class PairMaker(Dataset[ClassifierBatch]):
         real = clips[0].video.latents_FCHW[whole]
         samples = [Sample(real, clips, clips, 1.0)]
         if rng.random() < self.config.shifted:
-            moved = _another_moment(whole, len(clips[0].video), rng)
-            return [*samples, Sample(real, clips, [shifted(clip, moved) for clip in clips], 0.0)]
+            later = _another_moment(whole, len(clips[0].video), rng)
+            return [*samples, Sample(real, clips, [shifted(clip, later) for clip in clips], 0.0)]
         made = self.generated.latents(number)[spans[0].start : spans[-1].stop]
         return [*samples, Sample(made, clips, clips, 0.0)]
 
