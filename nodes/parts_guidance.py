@@ -89,7 +89,8 @@ class PartsGuidance(io.ComfyNode):
                 person_input(),
             ],
             outputs=[
-                io.Model.Output("model", display_name="model", tooltip="The same model, guided."),
+                # An old host refuses an output with the name of an input.
+                io.Model.Output("guided_model", display_name="model", tooltip="The same model, guided."),
             ],
         )
 
