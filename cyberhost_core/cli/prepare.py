@@ -119,6 +119,15 @@ def generated(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Of the sampler. [default: the weights' own]")
     ] = None,
+    reference_scale: Annotated[
+        float | None, typer.Option(min=0, help="Guidance towards the portrait. [default: the weights' own]")
+    ] = None,
+    audio_scale: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Guidance towards the voice; both at 1: one pass. [default: the weights' own]"
+        ),
+    ] = None,
     references: Annotated[
         References, typer.Option(help="Frames of a video that may be the reference of a clip.")
     ] = References.ANY,
@@ -131,13 +140,15 @@ def generated(
     """Let a model make clips for the sound of prepared videos: its classifiers tell them from real ones.
 
     \b
-    Example:
+    Examples:
       cyberhost prepare generated work/store work/generated -c mine.safetensors --frames 24
+      cyberhost prepare generated work/store work/fast -c mine.safetensors --reference-scale 1 --audio-scale 1
     """
     from ..checkpoints.file import open_checkpoint, system_model
     from ..data.store import PreparedVideos
     from ..pipeline.devices import usable_device, usual_dtype
     from ..pipeline.generate import Progress
+    from ..sampling.denoise import SamplingOptions
     from ..training.classifiers.negatives import NegativesConfig, prepare_generated
 
     place = usable_device(device)
@@ -145,14 +156,19 @@ def generated(
     config = NegativesConfig(
         clips=count, frames=frames or model.spec.long_video.frames, references=references.value
     )
+    schedule = model.spec.schedule
+    options = SamplingOptions(
+        schedule=schedule.derive(steps=steps or schedule.steps),
+        guidance=model.spec.guidance.with_scales(reference=reference_scale, audio=audio_scale),
+        seed=seed,
+    )
     with progress_bars(quiet=quiet) as show:
         prepare_generated(
             model,
             PreparedVideos(store_folder),
             out,
             config,
-            steps=steps,
-            seed=seed,
+            options,
             say=lambda done, total: show(Progress("generate", done, total)),
         )
     typer.echo(str(out))

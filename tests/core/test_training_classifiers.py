@@ -18,6 +18,7 @@ from cyberhost_core.data.store import PreparedVideos, StoreError
 from cyberhost_core.diffusion.schedule import NoiseSchedule
 from cyberhost_core.errors import CheckpointError, ConfigError
 from cyberhost_core.guidance.step import FACE, NON_FACE
+from cyberhost_core.sampling.denoise import SamplingOptions
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 from cyberhost_core.training.classifiers.accuracy import classifier_accuracy
 from cyberhost_core.training.classifiers.batches import ClassifierSampling, PairMaker, cut_evenly
@@ -57,7 +58,10 @@ class Bench:
 
     def generate(self, out: Path, *, clips: int = 3, frames: int = FRAMES, seed: int = 0) -> None:
         config = NegativesConfig(clips=clips, frames=frames)
-        prepare_generated(self.model, self.store, out, config, steps=1, seed=seed, say=lambda *_: None)
+        options = SamplingOptions(
+            schedule=self.spec.schedule.derive(steps=1), guidance=self.spec.guidance, seed=seed
+        )
+        prepare_generated(self.model, self.store, out, config, options, say=lambda *_: None)
 
     def pairs(self, **changes: object) -> PairMaker:
         config = ClassifierSampling(pairs=2, lengths=(4, 8)).derive(**changes)

@@ -6,6 +6,7 @@ Source: PAHA section 4.1.3, figure 5, appendix B.3 (30 steps of DDIM)
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -48,24 +49,18 @@ def prepare_generated(  # noqa: PLR0917 - read in the order in which they are us
     videos: PreparedVideos,
     out: Path,
     config: NegativesConfig,
+    options: SamplingOptions,
     *,
-    steps: int | None = None,
-    seed: int = 0,
     say: Say,
 ) -> None:
     """Let a model make clips; those that are there already are kept, so that a stopped run goes on.
 
-    steps: of the sampler; None: the system's own
     Raises:   StoreError: videos shorter than a clip
     """
-    schedule = model.spec.schedule
-    options = SamplingOptions(
-        schedule=schedule.derive(steps=steps or schedule.steps), guidance=model.spec.guidance
-    )
-    chosen = [_drawn(videos, config, seed=seed, number=number) for number in range(config.clips)]
+    chosen = [_drawn(videos, config, seed=options.seed, number=number) for number in range(config.clips)]
     for number, (_, clip) in enumerate(chosen):
         if not clip_path(out, number).is_file():
-            sampled = _sampled(model, clip(), options=options, seed=seed + number)
+            sampled = _sampled(model, clip(), replace(options, seed=options.seed + number))
             write_clip(out, number, sampled.cpu().numpy())
         say(number + 1, config.clips)
     index = GeneratedIndex(
@@ -104,12 +99,11 @@ def _drawn(
 
 
 @torch.no_grad()
-def _sampled(model: SystemModel, clip: Clip, *, options: SamplingOptions, seed: int) -> Tensor:
-    rng = np.random.default_rng(seed)
+def _sampled(model: SystemModel, clip: Clip, options: SamplingOptions) -> Tensor:
+    rng = np.random.default_rng(options.seed)
     told, drive = inputs_of(model.spec, [clip], rng)
     latents = torch.from_numpy(clip.video.latents_FCHW[clip.reference_frame].astype(np.float32))[None]
     reference = model.read({"latents": latents, **told})
     frames = clip.span.stop - clip.span.start
     track = Track(frames=frames, values={name: value[0] for name, value in drive.items()})
-    own = SamplingOptions(schedule=options.schedule, guidance=options.guidance, seed=seed)
-    return torch.cat(list(sample_video(model, reference, track, own, on_step=lambda _done, _steps: None)))
+    return torch.cat(list(sample_video(model, reference, track, options, on_step=lambda _done, _steps: None)))
