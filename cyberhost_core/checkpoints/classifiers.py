@@ -18,10 +18,14 @@ from ..systems.spec import SystemSpec
 from .packing import pack, unpack
 from .small_files import SmallFile
 
-CLASSIFIERS_SUFFIX = "-classifiers.safetensors"  # behind the stem of the checkpoint that they belong to
 _FILE = SmallFile(
     "cyberhost-classifiers-1", "classifiers of parts", "make them with 'cyberhost train classifiers'"
 )
+
+
+def classifiers_of(checkpoint: Path) -> Path:
+    """Say where the classifiers of a checkpoint lie: beside it, its name and -classifiers."""
+    return checkpoint.with_name(f"{checkpoint.stem}-classifiers.safetensors")
 
 
 def save_classifiers(

@@ -149,6 +149,8 @@ def _bundled_files() -> list[Path]:
     networks = [
         bundled.HANDS_CHECKPOINT,
         bundled.UNIFIED_CHECKPOINT,
+        bundled.CLASSIFIERS,
+        bundled.UNIFIED_CLASSIFIERS,
         bundled.GESTURES,
         bundled.POSE_DETECTOR,
         bundled.FACE_IDENTITY,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import bundled
 from ..backbone.vae import DECODE_CHUNK
-from ..checkpoints.classifiers import CLASSIFIERS_SUFFIX, load_classifiers
+from ..checkpoints.classifiers import classifiers_of, load_classifiers
 from ..checkpoints.file import StoredCheckpoint, open_checkpoint, system_model
 from ..conditioners.asks import CLARITY, EMBEDDING, FACE, HANDS, POSE, REGION_WEIGHTS, SOUND, Ask
 from ..conditioners.drawn_maps import DrawnMaps
@@ -128,9 +128,7 @@ class Talker:
         """
         if options.guidance is None:
             return None
-        path = self.networks.classifiers or self.stored.path.with_name(
-            f"{self.stored.path.stem}{CLASSIFIERS_SUFFIX}"
-        )
+        path = self.networks.classifiers or classifiers_of(self.stored.path)
         height, width = (side // LATENT_STRIDE_PX for side in portrait.picture_YXC.shape[:2])
         device, dtype = place_of(self.model)
         return Classifiers(

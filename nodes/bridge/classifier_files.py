@@ -1,19 +1,23 @@
-"""Which classifiers Parts Guidance offers: those in models/cyberhost."""
+"""Which classifiers Parts Guidance offers: the bundled ones first, then those in models/cyberhost."""
 
 from pathlib import Path
 
 import folder_paths
 
+from ...cyberhost_core import bundled
 from ...cyberhost_core.errors import CheckpointError
 from .folders import KEY
 from .formats import CLASSIFIERS, UNREADABLE, listed
 
-NONE_THERE = "none in models/cyberhost"
+_BUNDLED = {
+    "tiny-classifiers (bundled)": bundled.CLASSIFIERS,
+    "tiny-paha-classifiers (bundled)": bundled.UNIFIED_CLASSIFIERS,
+}
 
 
 def classifier_files() -> list[str]:
-    """List the files; a combo without any choice would not say why."""
-    return listed(lambda kind: kind in (CLASSIFIERS, UNREADABLE)) or [NONE_THERE]
+    """List the files; those of the bundled tiny model come first."""
+    return [*_BUNDLED, *listed(lambda kind: kind in (CLASSIFIERS, UNREADABLE))]
 
 
 def classifiers_path(name: str) -> Path:
@@ -21,7 +25,9 @@ def classifiers_path(name: str) -> Path:
 
     Raises:   CheckpointError: it is not there
     """
-    found = None if name == NONE_THERE else folder_paths.get_full_path(KEY, name)
+    if name in _BUNDLED:
+        return bundled.require(_BUNDLED[name])
+    found = folder_paths.get_full_path(KEY, name)
     if found is None:
         raise CheckpointError(
             f"There are no classifiers '{name}' in models/{KEY}; make them with 'cyberhost train "

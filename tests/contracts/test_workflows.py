@@ -8,11 +8,13 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "workflows"
 NEED_NOTHING = (
+    "cyberhost_guided",
     "emo2_drivers",
     "emo2_two_stage",
     "hand_driver_swap",
     "multimodal",
     "one_segment_native",
+    "paha",
     "reenactment",
     "talking_body",
     "talking_head",

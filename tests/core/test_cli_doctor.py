@@ -24,6 +24,8 @@ def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "CHECKPOINT": "tiny.safetensors",
         "HANDS_CHECKPOINT": "tiny-emo2.safetensors",
         "UNIFIED_CHECKPOINT": "tiny-paha.safetensors",
+        "CLASSIFIERS": "tiny-classifiers.safetensors",
+        "UNIFIED_CLASSIFIERS": "tiny-paha-classifiers.safetensors",
         "GESTURES": "tiny-gestures.safetensors",
         "POSE_DETECTOR": "puppet-pose.onnx",
         "FACE_IDENTITY": "puppet-face.onnx",

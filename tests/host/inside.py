@@ -17,6 +17,7 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[2]
 PACK = "pack"
 SECONDS = 0.48
+BOX = (0.2, 0.1)  # width and height of the movement map, in parts of the picture's
 
 
 def core(name: str) -> ModuleType:
@@ -59,6 +60,30 @@ def speech_features(audio_encoder: Any) -> Any:
     _, voice = picture_and_voice()
     audio = {"waveform": torch.from_numpy(voice.wave_CT)[None], "sample_rate": voice.rate_hz}
     return hear(audio, encoder=audio_encoder, encoded=None, fps=25.0).heard
+
+
+def told_and_known(audio_encoder: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """In a host: what drives the tiny model, and what its detectors find in the portrait."""
+    import torch
+
+    asks, bundled = core("conditioners.asks"), core("bundled")
+    movement, regions = core("controls.movement_map"), core("controls.regions")
+    picture_YXC, _ = picture_and_voice()
+    pose = core("perception.pose").PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
+    box = movement.fixed_box(pose, width_frac=BOX[0], height_frac=BOX[1])
+    face = core("perception.face_identity").FaceIdentity(bundled.FACE_NETWORK)
+    vector = torch.from_numpy(face.embed(picture_YXC, pose.face_FKC))
+    told = {
+        asks.SOUND: speech_features(audio_encoder),
+        asks.MAP: movement.draw_movement_map(box, height=128, width=96)[None],
+        asks.CLARITY: 1.0,
+    }
+    known = {
+        asks.POSE: pose,
+        asks.HANDS: (regions.hand_crops(picture_YXC, pose).images_NCHW + 1) / 2,
+        asks.FACE: core("conditioners.values").Face(unit_D=vector, raw_D=vector),
+    }
+    return told, known
 
 
 def load_pack() -> None:

@@ -14,15 +14,14 @@ from typing import Any, Literal
 import torch
 
 if "inside" in sys.modules:
-    from inside import core, euler_steps, picture_and_voice, speech_features  # type: ignore[import-not-found]
+    from inside import BOX, core, euler_steps, picture_and_voice, told_and_known  # type: ignore[import-not-found]
 else:
-    from .inside import core, euler_steps, picture_and_voice, speech_features
+    from .inside import BOX, core, euler_steps, picture_and_voice, told_and_known
 
 dual, gradients = core("guidance.dual"), core("guidance.gradients")
 bundled, asks = core("bundled"), core("conditioners.asks")
 
 SEED, STEPS, STRENGTH = 3, 2, 20.0
-BOX = (0.2, 0.1)  # width and height of the movement map, in parts of the picture's
 
 
 class Brighter(dual.DualGuidance):
@@ -83,23 +82,8 @@ def sampled_in_host(out: str) -> dict[str, float]:
 
     loaded = load(bundled.CHECKPOINT)
     picture_YXC, _ = picture_and_voice()
-    heard = speech_features(loaded.audio_encoder)
     sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=1.5, audio_scale=2.0)
-    pose = core("perception.pose").PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
-    movement, regions = core("controls.movement_map"), core("controls.regions")
-    box = movement.fixed_box(pose, width_frac=BOX[0], height_frac=BOX[1])
-    told = {
-        asks.SOUND: heard,
-        asks.MAP: movement.draw_movement_map(box, height=128, width=96)[None],
-        asks.CLARITY: 1.0,
-    }
-    face = core("perception.face_identity").FaceIdentity(bundled.FACE_NETWORK)
-    vector = torch.from_numpy(face.embed(picture_YXC, pose.face_FKC))
-    known = {
-        asks.POSE: pose,
-        asks.HANDS: (regions.hand_crops(picture_YXC, pose).images_NCHW + 1) / 2,
-        asks.FACE: core("conditioners.values").Face(unit_D=vector, raw_D=vector),
-    }
+    told, known = told_and_known(loaded.audio_encoder)
     made = {}
     for name, strength in (("plain", None), ("zero", 0.0), ("brighter", STRENGTH)):
         parts = replace(loaded.parts, spec=loaded.parts.spec.derive(guidance=guidance(strength)))

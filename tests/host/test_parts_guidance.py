@@ -14,15 +14,14 @@ from typing import Any
 import torch
 
 if "inside" in sys.modules:
-    from inside import core, euler_steps, picture_and_voice, speech_features  # type: ignore[import-not-found]
+    from inside import BOX, core, euler_steps, picture_and_voice, told_and_known  # type: ignore[import-not-found]
 else:
-    from .inside import core, euler_steps, picture_and_voice, speech_features
+    from .inside import BOX, core, euler_steps, picture_and_voice, told_and_known
 
 bundled, asks, parts = core("bundled"), core("conditioners.asks"), core("guidance.parts")
 classifier, ops = core("backbone.part_classifier"), core("backbone.ops")
 
 SEED, STEPS = 3, 4
-BOX = (0.2, 0.1)  # width and height of the movement map, in parts of the picture's
 STRONG = {"face_weight": 200.0, "non_face_weight": 200.0, "guided": 1.0}
 
 
@@ -86,22 +85,7 @@ def sampled_in_host(classifiers: str, out: str) -> dict[str, float]:
 
     loaded = load(bundled.CHECKPOINT)
     picture_YXC, _ = picture_and_voice()
-    heard = speech_features(loaded.audio_encoder)
-    pose = core("perception.pose").PoseDetector(bundled.POSE_NETWORK).detect(picture_YXC, padding=1.0)
-    movement, regions = core("controls.movement_map"), core("controls.regions")
-    box = movement.fixed_box(pose, width_frac=BOX[0], height_frac=BOX[1])
-    told = {
-        asks.SOUND: heard,
-        asks.MAP: movement.draw_movement_map(box, height=128, width=96)[None],
-        asks.CLARITY: 1.0,
-    }
-    face = core("perception.face_identity").FaceIdentity(bundled.FACE_NETWORK)
-    vector = torch.from_numpy(face.embed(picture_YXC, pose.face_FKC))
-    known = {
-        asks.POSE: pose,
-        asks.HANDS: (regions.hand_crops(picture_YXC, pose).images_NCHW + 1) / 2,
-        asks.FACE: core("conditioners.values").Face(unit_D=vector, raw_D=vector),
-    }
+    told, known = told_and_known(loaded.audio_encoder)
     bank, _ = read_reference(loaded.parts, loaded.vae, picture_YXC, known=known)
     (full, reference, null), latent, _ = make_passes(
         loaded.parts, bank, told, connected={asks.SOUND, asks.MAP}
@@ -109,7 +93,7 @@ def sampled_in_host(classifiers: str, out: str) -> dict[str, float]:
     network = load_classifiers(loaded.model, Path(classifiers))
 
     def area(height: int, width: int) -> torch.Tensor:
-        return regions.face_area(pose, height=height, width=width)
+        return core("controls.regions").face_area(known[asks.POSE], height=height, width=width)
 
     sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=1.5, audio_scale=2.0)
     made, patched = {}, {}

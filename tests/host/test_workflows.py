@@ -18,7 +18,7 @@ from cyberhost_core.media.audio import read_sound
 from cyberhost_core.media.video import read_frames
 
 from .graph import FRONTEND_ONLY, named_widget_values, prompt_from_workflow, widgets
-from .prompts import TINY, TINY_HANDS
+from .prompts import TINY, TINY_HANDS, TINY_UNIFIED
 from .server import REPOSITORY, Client
 from .users_files import CLIP_FRAMES, VOICE_SECS, place, write_media, write_weights
 
@@ -64,7 +64,7 @@ SMALLER = {
 def shortened(prompt: dict[str, dict]) -> dict[str, dict]:
     """The same graph with two steps and the shortest voice; public models draw smaller pictures, too."""
     checkpoints = {node["inputs"].get("checkpoint") for node in prompt.values()} - {None}
-    changes = SHORTER if checkpoints <= {TINY, TINY_HANDS} else SHORTER | SMALLER
+    changes = SHORTER if checkpoints <= {TINY, TINY_HANDS, TINY_UNIFIED} else SHORTER | SMALLER
     for node in prompt.values():
         node["inputs"] |= changes.get(node["class_type"], {})
     return prompt
