@@ -35,7 +35,7 @@ class PartsGuidance(io.ComfyNode):
                     "classifiers",
                     options=classifier_files(),
                     tooltip="A file in models/cyberhost that 'cyberhost train classifiers' made for the "
-                    "checkpoint.",
+                    "checkpoint, or those of a bundled one.",
                 ),
                 io.Combo.Input(
                     "method",
