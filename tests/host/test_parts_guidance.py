@@ -21,7 +21,7 @@ else:
 bundled, asks, parts = core("bundled"), core("conditioners.asks"), core("guidance.parts")
 classifier, ops = core("backbone.part_classifier"), core("backbone.ops")
 
-SEED, STEPS = 3, 4
+SEED, STEPS = 3, 3
 STRONG = {"face_weight": 200.0, "non_face_weight": 200.0, "guided": 1.0}
 
 
@@ -32,7 +32,6 @@ def methods() -> dict[str, Any]:
         "never": parts.SequentialGuidance(guided=0.0),
         "sequential": parts.SequentialGuidance(**STRONG),
         "differential": parts.DifferentialGuidance(**STRONG),
-        "differential of weight zero": parts.DifferentialGuidance(**STRONG, differential_weight=0.0),
     }
 
 
@@ -128,20 +127,13 @@ def test_guided_on_no_step_the_host_samples_as_without(inside: Callable[..., Any
     torch.testing.assert_close(found["never"], found["none"], atol=1e-3, rtol=0)
 
 
-def test_differential_guidance_of_weight_zero_is_sequential_guidance_in_the_host(
-    inside: Callable[..., Any],
-) -> None:
-    found = in_host(inside)
-    torch.testing.assert_close(found["differential of weight zero"], found["sequential"], atol=1e-4, rtol=0)
-    assert (found["differential"] - found["sequential"]).abs().max() > 1e-3
-
-
 def test_the_host_is_guided_as_the_core_is(inside: Callable[..., Any]) -> None:
     found = in_host(inside)
     for name in ("sequential", "differential"):
         expected = sampled_in_core(name)[:10]
         assert (found[name] - found["none"]).abs().max() > 0.05, "it is seen at all"
         torch.testing.assert_close(found[name], expected, atol=0.05, rtol=0)
+    assert (found["differential"] - found["sequential"]).abs().max() > 1e-3
 
 
 def test_native_guiders_and_samplers_are_guided_too(inside: Callable[..., Any]) -> None:
