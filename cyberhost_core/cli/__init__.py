@@ -3,7 +3,7 @@
 main                    the app, exit codes and error lines (__main__: as python -m)
 demo, generate          a bundled portrait speaks a bundled sentence; a portrait and a voice of your own
 running                 what demo and generate share: inputs, progress bars, Ctrl-C
-evaluate, evaluate_gestures, evaluate_guidance    how good a model is, how fast it is
+evaluate, evaluate_gestures, evaluate_guidance, evaluate_classifiers    how good a model is, how fast it is
 memory, parameters, systems        what a system takes and is made of; which one is meant
 prepare, prepare_footage           training data
 train, train_gestures, train_discriminator, train_classifiers, train_recipe

@@ -2,6 +2,7 @@
 
 puppets    held-out puppets and voices, every measure, targets
 guidance   what guidance by parts does, method by method, share by share (evaluate_guidance.py)
+classifiers    how often what it asks is right (evaluate_classifiers.py)
 gestures   hands from held-out voices, the measures of EMO2's table 1 (evaluate_gestures.py)
 speed      where the seconds go
 segment    one segment of any system at full size, on any device
@@ -15,6 +16,7 @@ from typing import Annotated
 import typer
 
 from .. import bundled
+from .evaluate_classifiers import classifiers
 from .evaluate_gestures import gestures
 from .evaluate_guidance import guidance
 from .running import progress_bars
@@ -31,12 +33,14 @@ from .systems import (
 
 evaluate = typer.Typer(
     name="evaluate",
-    help="Measure how good a model is (puppets, gestures, guidance, banks), or how fast (speed, segment).",
+    help="Measure how good a model is (puppets, gestures, guidance, classifiers, banks), or how fast "
+    "(speed, segment).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 evaluate.command()(gestures)
 evaluate.command()(guidance)
+evaluate.command()(classifiers)
 
 CheckpointOption = Annotated[
     Path | None,

@@ -1,5 +1,6 @@
 """Classifiers from a store to a file: a model's own clips, pairs, training, and how often they are right."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import torch
 from cyberhost_core.backbone.part_classifier import PartClassifiers
 from cyberhost_core.checkpoints.classifiers import load_classifiers, pack_classifiers
 from cyberhost_core.checkpoints.file import Checkpoint, save_checkpoint
+from cyberhost_core.cli.main import OK, main
 from cyberhost_core.data.generated import GeneratedClips
 from cyberhost_core.data.store import PreparedVideos, StoreError
 from cyberhost_core.diffusion.schedule import NoiseSchedule
@@ -20,7 +22,7 @@ from cyberhost_core.errors import CheckpointError, ConfigError
 from cyberhost_core.guidance.step import FACE, NON_FACE
 from cyberhost_core.sampling.denoise import SamplingOptions
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
-from cyberhost_core.training.classifiers.accuracy import classifier_accuracy
+from cyberhost_core.training.classifiers.accuracy import TIMESTEPS, classifier_accuracy
 from cyberhost_core.training.classifiers.batches import ClassifierSampling, PairMaker, cut_evenly
 from cyberhost_core.training.classifiers.learner import ClassifierLearner, asked, conditions_of
 from cyberhost_core.training.classifiers.negatives import NegativesConfig, prepare_generated
@@ -214,6 +216,24 @@ def test_accuracy_of_classifiers_that_know_nothing_is_that_of_a_coin(bench: Benc
     assert {part for part, _ in kinds} == {FACE, NON_FACE}
     assert {against for _, against in kinds} == {"generated", *(f"shifted by {by}" for by in (2, 5, 10))}
     assert all((one.right, one.ordered) == (0.5, 0.0) for one in found)
+
+
+def test_the_exam_has_a_row_per_part_and_kind_and_reads_the_classifiers_beside_a_checkpoint(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = train_classifiers(read_classifier_recipe("tiny", SMALL), bench.files, show=lambda *_: None)
+    made.rename(bench.folder / "small-classifiers.safetensors")
+    asked = ["evaluate", "classifiers", str(bench.store.folder), "-c", str(bench.checkpoint)]
+    asked += ["--generated", str(bench.generated.folder), "--clips", "2", "--frames", "4"]
+    assert main(asked) == OK
+    kinds = ["generated", *(f"shifted by {by}" for by in (2, 5, 10))]
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("face ", "non_face "))]
+    assert [sum(kind in row for row in rows) for kind in kinds] == [2, 2, 2, 2]
+    assert main([*asked, "--json"]) == OK
+    report = json.loads(capsys.readouterr().out)
+    assert {row["timestep"] for row in report["rows"]} == set(TIMESTEPS)
+    assert all(0 <= row["ordered"] <= 1 for row in report["rows"])
+    assert report["settings"] == {"clips": 2, "frames": 4, "seed": 0}
 
 
 def test_classifiers_of_another_system_and_clips_of_other_videos_are_refused(
