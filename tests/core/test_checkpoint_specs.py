@@ -14,8 +14,10 @@ import pytest
 from safetensors import safe_open
 
 from cyberhost_core import bundled
+from cyberhost_core.checkpoints.classifiers import classifiers_of, load_classifiers
+from cyberhost_core.checkpoints.file import open_checkpoint
 from cyberhost_core.checkpoints.specs import read_spec
-from cyberhost_core.errors import ConfigError
+from cyberhost_core.errors import CheckpointError, ConfigError
 from cyberhost_core.systems import cyberhost, emo2, paha
 from cyberhost_core.systems.cyberhost import placeless_latents
 from cyberhost_core.systems.model import on_meta
@@ -86,6 +88,19 @@ def test_a_bundled_file_holds_the_tiny_system(path: Path, system: Callable[[], S
     for one, other in zip(found.conditioners, expected.conditioners, strict=True):
         told, usual = (part.model_dump(exclude={"box", "low", "high"}) for part in (one, other))
         assert told == usual
+
+
+def test_bundled_classifiers_lie_beside_the_checkpoint_whose_clips_they_judge() -> None:
+    own = {bundled.CHECKPOINT: bundled.CLASSIFIERS, bundled.UNIFIED_CHECKPOINT: bundled.UNIFIED_CLASSIFIERS}
+    for checkpoint, classifiers in own.items():
+        assert classifiers_of(checkpoint) == classifiers
+        load_classifiers(classifiers, open_checkpoint(checkpoint).spec)
+    with pytest.raises(CheckpointError, match="judge clips of 'paha-tiny', and the checkpoint is of"):
+        load_classifiers(bundled.UNIFIED_CLASSIFIERS, open_checkpoint(bundled.CHECKPOINT).spec)
+
+
+def test_all_bundled_files_are_together_smaller_than_64_mb() -> None:
+    assert sum(path.stat().st_size for path in bundled.FOLDER.rglob("*") if path.is_file()) < 64e6
 
 
 @pytest.mark.parametrize("field", NEEDED)
