@@ -111,6 +111,7 @@ def test_training_reads_of_picture_sound_and_pose_what_inference_reads(kind: str
     torch.testing.assert_close(batch.drive["maps"][0], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_public_model_is_trained_further_and_makes_a_video(
     kind: str, prepared: Callable, tmp_path: Path, capsys: pytest.CaptureFixture

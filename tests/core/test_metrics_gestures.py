@@ -262,6 +262,7 @@ def test_frames_in_random_order_tremble_and_do_not_beat_with_the_sound() -> None
     assert abs(lost.above_chance) < 0.3
 
 
+@pytest.mark.slow  # librosa compiles itself, for a minute
 def test_onsets_of_clicks_are_found_and_silence_has_none() -> None:
     pytest.importorskip("librosa")
     wave, times = np.zeros(3 * 16_000, dtype=np.float32), (0.5, 1.2, 2.1)

@@ -12,13 +12,18 @@ import pytest
 import torch
 
 from cyberhost_core.backbone.part_classifier import PartClassifiers
-from cyberhost_core.checkpoints.classifiers import load_classifiers, pack_classifiers
+from cyberhost_core.checkpoints.classifiers import (
+    classifiers_of,
+    load_classifiers,
+    pack_classifiers,
+    save_classifiers,
+)
 from cyberhost_core.checkpoints.file import Checkpoint, save_checkpoint
-from cyberhost_core.cli.main import OK, main
 from cyberhost_core.data.generated import GeneratedClips
 from cyberhost_core.data.store import PreparedVideos, StoreError
 from cyberhost_core.diffusion.schedule import NoiseSchedule
 from cyberhost_core.errors import CheckpointError, ConfigError
+from cyberhost_core.exams.guidance.classifier_exam import ClassifierExam, examine_classifiers
 from cyberhost_core.guidance.step import FACE, NON_FACE
 from cyberhost_core.sampling.denoise import SamplingOptions
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
@@ -27,7 +32,12 @@ from cyberhost_core.training.classifiers.batches import ClassifierSampling, Pair
 from cyberhost_core.training.classifiers.learner import ClassifierLearner, asked, conditions_of
 from cyberhost_core.training.classifiers.negatives import NegativesConfig, prepare_generated
 from cyberhost_core.training.classifiers.recipes import read_classifier_recipe
-from cyberhost_core.training.classifiers.run import ClassifierFiles, train_classifiers
+from cyberhost_core.training.classifiers.run import (
+    ClassifierFiles,
+    _numbers_of_sound,
+    _started,
+    train_classifiers,
+)
 
 if TYPE_CHECKING:
     from cyberhost_core.systems.model import SystemModel
@@ -189,8 +199,6 @@ def test_training_moves_the_classifiers_and_nothing_of_the_system(bench: Bench) 
 def test_losses_reach_both_classifiers_and_not_what_reads_for_them(bench: Bench) -> None:
     batch = bench.pairs()[0]
     plan = read_classifier_recipe("tiny", SMALL)
-    from cyberhost_core.training.classifiers.run import _numbers_of_sound, _started
-
     model = _started(plan, bench.model, sound=_numbers_of_sound(bench.model, bench.pairs()))
     learner = ClassifierLearner(model, bench.model, NoiseSchedule(bench.spec.schedule), masked=0.8)
     sum(learner(batch).values()).backward()
@@ -203,8 +211,6 @@ def test_losses_reach_both_classifiers_and_not_what_reads_for_them(bench: Bench)
 def test_accuracy_of_classifiers_that_know_nothing_is_that_of_a_coin(bench: Bench) -> None:
     """Both classifiers answer every clip alike: half of the answers are right, and no order is."""
     plan = read_classifier_recipe("tiny", SMALL)
-    from cyberhost_core.training.classifiers.run import _numbers_of_sound, _started
-
     model = _started(plan, bench.model, sound=_numbers_of_sound(bench.model, bench.pairs())).eval()
     for classifier in (model.face, model.non_face):
         torch.nn.init.zeros_(classifier.head[1].weight)
@@ -219,21 +225,28 @@ def test_accuracy_of_classifiers_that_know_nothing_is_that_of_a_coin(bench: Benc
 
 
 def test_the_exam_has_a_row_per_part_and_kind_and_reads_the_classifiers_beside_a_checkpoint(
-    bench: Bench, capsys: pytest.CaptureFixture[str]
+    bench: Bench,
 ) -> None:
-    made = train_classifiers(read_classifier_recipe("tiny", SMALL), bench.files, show=lambda *_: None)
-    made.rename(bench.folder / "small-classifiers.safetensors")
-    asked = ["evaluate", "classifiers", str(bench.store.folder), "-c", str(bench.checkpoint)]
-    asked += ["--generated", str(bench.generated.folder), "--clips", "2", "--frames", "4"]
-    assert main(asked) == OK
+    model = _started(
+        read_classifier_recipe("tiny", SMALL),
+        bench.model,
+        sound=_numbers_of_sound(bench.model, bench.pairs()),
+    )
+    save_classifiers(classifiers_of(bench.checkpoint), model, system="small", training={})
+    report = examine_classifiers(
+        bench.checkpoint,
+        classifiers=None,
+        store=bench.store.folder,
+        generated=bench.generated.folder,
+        exam=ClassifierExam(clips=2, frames=4),
+    )
+    rows = [line for line in report.to_text().splitlines() if line.startswith(("face ", "non_face "))]
     kinds = ["generated", *(f"shifted by {by}" for by in (2, 5, 10))]
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("face ", "non_face "))]
-    assert [sum(kind in row for row in rows) for kind in kinds] == [2, 2, 2, 2]
-    assert main([*asked, "--json"]) == OK
-    report = json.loads(capsys.readouterr().out)
-    assert {row["timestep"] for row in report["rows"]} == set(TIMESTEPS)
-    assert all(0 <= row["ordered"] <= 1 for row in report["rows"])
-    assert report["settings"] == {"clips": 2, "frames": 4, "seed": 0}
+    assert [sum(f" {kind} " in row for row in rows) for kind in kinds] == [2, 2, 2, 2]
+    found = json.loads(report.to_json())
+    assert {row["timestep"] for row in found["rows"]} == set(TIMESTEPS)
+    assert all(0 <= row["ordered"] <= 1 for row in found["rows"])
+    assert found["settings"] == {"clips": 2, "frames": 4, "seed": 0}
 
 
 def test_classifiers_of_another_system_and_clips_of_other_videos_are_refused(
