@@ -62,7 +62,12 @@ def shortened(prompt: dict[str, dict]) -> dict[str, dict]:
 
 
 def with_voice(prompt: dict[str, dict]) -> dict[str, dict]:
-    """Load Audio where the voice comes from the bundled example, as the workflows' notes tell users to do."""
+    """Load Audio where the voice comes from the bundled example, as the workflows' notes tell users to do.
+
+    A graph that cuts its voice itself keeps it.
+    """
+    if any(node["class_type"] == "TrimAudioDuration" for node in prompt.values()):
+        return prompt
     examples = {key for key, node in prompt.items() if node["class_type"] == "CyberHostExample"}
     bundled_voices = [[key, 1] for key in examples]
     for node in prompt.values():
