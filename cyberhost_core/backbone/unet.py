@@ -89,6 +89,10 @@ class UNetEncoder(nn.Module):
         self.mid_block = MidBlock(config, ops=ops)
 
     def forward(self, x_NCHW: Tensor, timestep_B: Tensor, conditions: Conditions) -> Tensor:
+        return self.encode(x_NCHW, timestep_B, conditions)
+
+    def encode(self, x_NCHW: Tensor, timestep_B: Tensor, conditions: Conditions) -> Tensor:
+        """Run the way down; a whole U-Net lends it under this name."""
         return self.mid_block(*self._down(x_NCHW, timestep_B, conditions, skips=[]))
 
     def _down(

@@ -8,7 +8,6 @@ mano                                   a user's own MANO hand (convert_mano.py)
 
 import json
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +17,7 @@ from ..errors import Cancelled
 from .convert_check import check
 from .convert_mano import mano
 from .running import progress_bars, stop_on_signal
+from .systems import Precision
 
 if TYPE_CHECKING:
     from ..checkpoints.accounting import Report
@@ -32,15 +32,6 @@ convert.command()(mano)
 _MEGABYTE = 1_000_000
 OnBytes = Callable[[int, int], None]
 Run = Callable[[OnBytes], "Report"]
-
-
-class Precision(StrEnum):
-    """How numbers are stored."""
-
-    fp16 = "fp16"
-    bf16 = "bf16"
-    fp32 = "fp32"
-
 
 Sources = Annotated[
     list[Path], typer.Argument(metavar="DIR_OR_FILES...", help="The downloaded files, or their folder.")
@@ -72,7 +63,7 @@ def echomimic_v2(
     accelerated: Annotated[
         bool, typer.Option("--accelerated", help="Take the *_acc.pth files: 6 steps, no guidance.")
     ] = False,
-    dtype: DType = Precision.fp16,
+    dtype: DType = Precision.FP16,
     vae: Vae = None,
     audio_encoder: AudioEncoder = None,
     drop: Drop = None,
@@ -97,7 +88,7 @@ def echomimic_v2(
 def hallo(
     sources: Sources,
     out: Out,
-    dtype: DType = Precision.fp16,
+    dtype: DType = Precision.FP16,
     vae: Vae = None,
     audio_encoder: AudioEncoder = None,
     drop: Drop = None,
@@ -121,7 +112,7 @@ def hallo(
 def animate_anyone(
     sources: Sources,
     out: Out,
-    dtype: DType = Precision.fp16,
+    dtype: DType = Precision.FP16,
     vae: Vae = None,
     drop: Drop = None,
     as_json: AsJson = False,
@@ -152,7 +143,7 @@ def assemble(
         str, typer.Option(help="What to assemble: cyberhost, cyberhost-head or emo2.")
     ] = "cyberhost",
     seed: Annotated[int, typer.Option(min=0, help="Of the parts that start at random.")] = 0,
-    dtype: DType = Precision.fp16,
+    dtype: DType = Precision.FP16,
     vae: Vae = None,
     audio_encoder: AudioEncoder = None,
     as_json: AsJson = False,

@@ -20,6 +20,7 @@ from .evaluate_classifiers import classifiers
 from .evaluate_gestures import gestures
 from .evaluate_guidance import guidance
 from .running import progress_bars
+from .sampling_options import Device
 from .systems import (
     SYSTEM_HELP,
     CheckpointInstead,
@@ -126,9 +127,7 @@ def segment(
         list[Precision] | None,
         typer.Option(help="fp16, bf16 or fp32; may be repeated. [default: fp16, bf16]"),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [default: the best there is]")
-    ] = None,
+    device: Device = None,
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Denoising steps. [default: the system's own]")
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .. import bundled
+from .sampling_options import ClassifiersFile
 
 
 def classifiers(
@@ -18,14 +19,7 @@ def classifiers(
     generated: Annotated[
         Path, typer.Option(help="Made by 'prepare generated' of the same store and weights.")
     ],
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--classifiers",
-            help="Made by 'train classifiers'. [default: CHECKPOINT-classifiers.safetensors beside the "
-            "weights]",
-        ),
-    ] = None,
+    file: ClassifiersFile = None,
     clips: Annotated[int, typer.Option(min=1, help="How many of the generated clips.")] = 24,
     frames: Annotated[
         int | None, typer.Option(min=1, help="Frames of each. [default: all of a generated clip]")

@@ -7,19 +7,14 @@ import typer
 
 from .. import bundled
 from .running import progress_bars
+from .sampling_options import ClassifiersFile, Device, DType, chosen_place
 
 
 def guidance(
     checkpoint: Annotated[
         Path, typer.Option("--checkpoint", "-c", help="Weights file of a system that hears.")
     ],
-    classifiers: Annotated[
-        Path | None,
-        typer.Option(
-            help="Made by 'train classifiers'. [default: CHECKPOINT-classifiers.safetensors beside the "
-            "weights]"
-        ),
-    ] = None,
+    classifiers: ClassifiersFile = None,
     actors: Annotated[int, typer.Option(min=1, max=100, help="Held-out puppets.")] = 4,
     frames: Annotated[int, typer.Option(min=12, help="Frames of each clip.")] = 56,
     seeds: Annotated[int, typer.Option(min=3, max=100, help="How many seeds, from 0 on.")] = 3,
@@ -32,6 +27,8 @@ def guidance(
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Denoising steps. [default: the weights' own]")
     ] = None,
+    device: Device = None,
+    dtype: DType = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
@@ -48,6 +45,7 @@ def guidance(
     from ..exams.guidance.guidance_exam import GuidanceExam, examine_guidance  # torch takes seconds
     from ..pipeline.generate import Progress
 
+    place, computed_in = chosen_place(device, dtype)
     exam = GuidanceExam(actors=actors, frames=frames, seeds=tuple(range(seeds)), steps=steps)
     if shares is not None:
         exam = exam.derive(shares=tuple(shares))
@@ -55,6 +53,8 @@ def guidance(
         report = examine_guidance(
             bundled.checkpoint(checkpoint),
             classifiers=classifiers,
+            device=place,
+            dtype=computed_in,
             exam=exam,
             say=lambda stage, done, total: show(Progress(stage, done, total)),
         )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .running import animate, read_inputs, summary
-from .systems import Precision
+from .sampling_options import AudioScale, ClassifiersFile, Device, DType, ReferenceScale
 
 LARGEST_SCALE = 16
 
@@ -87,15 +87,8 @@ def generate(
         str | None,
         typer.Option(help="ddim, dpmpp_2m, euler or unipc. [default: the weights' own]"),
     ] = None,
-    reference_scale: Annotated[
-        float | None, typer.Option(min=0, help="Guidance towards the portrait. [default: the weights' own]")
-    ] = None,
-    audio_scale: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="Guidance towards the voice, all but AnimateAnyone. [default: the weights' own]"
-        ),
-    ] = None,
+    reference_scale: ReferenceScale = None,
+    audio_scale: AudioScale = None,
     guidance: Annotated[
         PartsMethod | None,
         typer.Option(
@@ -109,13 +102,7 @@ def generate(
             min=0, max=1, help="With --guidance: share of the steps that are guided. [default: 0.5]"
         ),
     ] = None,
-    classifiers: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --guidance: made by 'train classifiers'. [default: CHECKPOINT-classifiers.safetensors "
-            "beside the weights]"
-        ),
-    ] = None,
+    classifiers: ClassifiersFile = None,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -135,13 +122,8 @@ def generate(
     scale: Annotated[
         int, typer.Option(min=1, max=LARGEST_SCALE, help="Enlarge the written frames, whole steps.")
     ] = 1,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [default: the best there is]")
-    ] = None,
-    dtype: Annotated[
-        Precision | None,
-        typer.Option(help="Precision. [default: fp32 on a CPU, else bf16, or fp16 where it has none]"),
-    ] = None,
+    device: Device = None,
+    dtype: DType = None,
     hands: Annotated[
         Path | None,
         typer.Option(help="CyberHost, EMO2, EchoMimicV2: a hand track that drives the hands."),
@@ -298,7 +280,7 @@ def generate(
         checkpoint=checkpoint,
         networks=networks,
         device=device,
-        dtype=None if dtype is None else dtype.value,
+        dtype=dtype,
         quiet=quiet,
     )
     typer.echo(json.dumps(dataclasses.asdict(report), default=str) if as_json else summary(report))

@@ -16,6 +16,7 @@ import typer
 from .. import bundled
 from .prepare_footage import footage, manifest
 from .running import progress_bars
+from .sampling_options import AudioScale, Device, DType, ReferenceScale, chosen_place
 
 prepare = typer.Typer(name="prepare", help="Make training data.", no_args_is_help=True, rich_markup_mode=None)
 prepare.command()(manifest)
@@ -119,22 +120,14 @@ def generated(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Of the sampler. [default: the weights' own]")
     ] = None,
-    reference_scale: Annotated[
-        float | None, typer.Option(min=0, help="Guidance towards the portrait. [default: the weights' own]")
-    ] = None,
-    audio_scale: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="Guidance towards the voice; both at 1: one pass. [default: the weights' own]"
-        ),
-    ] = None,
+    reference_scale: ReferenceScale = None,
+    audio_scale: AudioScale = None,
     references: Annotated[
         References, typer.Option(help="Frames of a video that may be the reference of a clip.")
     ] = References.ANY,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same clips.")] = 0,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [default: the best there is]")
-    ] = None,
+    device: Device = None,
+    dtype: DType = None,
     quiet: Quiet = False,
 ) -> None:
     """Let a model make clips for the sound of prepared videos: its classifiers tell them from real ones.
@@ -146,13 +139,12 @@ def generated(
     """
     from ..checkpoints.file import open_checkpoint, system_model
     from ..data.store import PreparedVideos
-    from ..pipeline.devices import usable_device, usual_dtype
     from ..pipeline.generate import Progress
     from ..sampling.denoise import SamplingOptions
     from ..training.classifiers.negatives import NegativesConfig, prepare_generated
 
-    place = usable_device(device)
-    model = system_model(open_checkpoint(bundled.checkpoint(checkpoint)), dtype=usual_dtype(place)).to(place)
+    place, computed_in = chosen_place(device, dtype)
+    model = system_model(open_checkpoint(bundled.checkpoint(checkpoint)), dtype=computed_in).to(place)
     config = NegativesConfig(
         clips=count, frames=frames or model.spec.long_video.frames, references=references.value
     )

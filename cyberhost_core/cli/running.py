@@ -25,10 +25,12 @@ from ..media.audio import Sound, read_sound
 from ..media.images import read_image
 from ..media.output import ensure_writable
 from ..media.video import SUFFIXES
+from .sampling_options import chosen_place
 
 if TYPE_CHECKING:
     from ..pipeline.generate import GenerateOptions, GenerateReport, Networks, Progress
     from ..training.loop import LoopConfig
+    from .systems import Precision
 
 _STDERR = 2
 
@@ -61,24 +63,22 @@ def animate(
     checkpoint: Path | None = None,
     networks: "Networks | None" = None,
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: "Precision | None" = None,
     quiet: bool = False,
 ) -> "GenerateReport":
     """Run the core on the inputs, with bars and a clean Ctrl-C.
 
     No checkpoint means the bundled puppet weights, a bundled file's plain name that file; no device and no
-    precision (fp16, bf16, fp32), the best there is.
+    precision, the best there is.
 
     Raises:   CyberHostError: whatever the core refuses, or a device that is too small; Cancelled: Ctrl-C
     """
     # here and not above: torch takes seconds, and --help should not
     import torch
 
-    from ..checkpoints.file import DTYPES
-    from ..pipeline.devices import usable_device, usual_dtype
     from ..pipeline.generate import generate
 
-    place = usable_device(device)
+    place, computed_in = chosen_place(device, dtype)
 
     try:
         with stop_on_signal() as is_cancelled, progress_bars(quiet=quiet) as on_progress:
@@ -90,7 +90,7 @@ def animate(
                 options=options,
                 networks=networks,
                 device=place,
-                dtype=usual_dtype(place) if dtype is None else DTYPES[dtype],
+                dtype=computed_in,
                 on_notice=_say,
                 on_progress=on_progress,
                 is_cancelled=is_cancelled,

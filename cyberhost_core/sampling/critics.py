@@ -64,5 +64,6 @@ class Critics:
             shown.to(network.device, network.dtype),
             moment.timestep.float().to(network.device)[None],
             told,
+            network.model.denoiser,
         )
         return -nnf.logsigmoid(logit_1.float()).sum()

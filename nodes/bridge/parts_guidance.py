@@ -104,12 +104,13 @@ class _HostCritics:
     def misfit(  # noqa: PLR0917
         self, part: Part, x_FCHW: Tensor, sigma: Tensor, options: dict
     ) -> Tensor:
-        classifier = self.classifiers.model.of(part)
+        classifier, denoiser = self.classifiers.model.of(part), self.guider.inner_model.diffusion_model
         timestep = self.guider.inner_model.model_sampling.timestep(sigma).float().view(1)
         shown = x_FCHW * self.mask(part).to(x_FCHW)
         total = x_FCHW.new_zeros(())
         for rows, told in self._told(sigma, options, like=x_FCHW):
-            logit_1 = classifier(shown[rows].to(told.audio_NWD.dtype), timestep, told.without_memo())
+            noised = shown[rows].to(told.audio_NWD.dtype)
+            logit_1 = classifier(noised, timestep, told.without_memo(), denoiser)
             total = total - nnf.logsigmoid(logit_1.float()).sum()
         return total
 

@@ -162,25 +162,30 @@ def test_it_survives_json_and_takes_the_scales_of_what_it_is_around() -> None:
 # On a real model
 
 
-@pytest.fixture
-def judged(small_spec: SystemSpec, build: Callable, clips: Callable, fill: Callable) -> "Judged":
-    return Judged(small_spec, build, clips, fill)
+@pytest.fixture(params=["own", "denoiser"])
+def judged(
+    request: pytest.FixtureRequest, small_spec: SystemSpec, build: Callable, clips: Callable, fill: Callable
+) -> "Judged":
+    return Judged(small_spec, build, clips, fill, encoder=request.param)
 
 
 class Judged:
     """A small model, all that drives two segments of it, and classifiers of random weights."""
 
-    def __init__(self, spec: SystemSpec, build: Callable, clips: Callable, fill: Callable) -> None:
+    def __init__(
+        self, spec: SystemSpec, build: Callable, clips: Callable, fill: Callable, *, encoder: str
+    ) -> None:
         self.model: SystemModel = build(spec)
         told = clips(self.model)
         self.reference = told.read(slice(0, 1))
         drive = told.driven(slice(0, 1))
         self.track = Track(frames=drive.frames, values={name: x[0] for name, x in drive.values.items()})
         sound = self.model.conditions(self.reference, self.track.of(range(2))).audio_NWD[0].numel()
-        self.networks = PartClassifiers(
-            PartClassifierConfig(unet=spec.unet, sound=sound, width=16, heads=2, blocks=1), ops=TORCH_OPS
-        )
+        config = PartClassifierConfig(unet=spec.unet, sound=sound, width=16, heads=2, blocks=1)
+        self.networks = PartClassifiers(config.derive(encoder=encoder), ops=TORCH_OPS)
         fill(self.networks, seed=3)
+        for part in (FACE, NON_FACE) if encoder == "denoiser" else ():
+            torch.nn.init.constant_(self.networks.of(part).agreement.scale, 5.0)
         self.networks.eval().requires_grad_(False)
         height, width = told.latents.shape[-2:]
         face_HW = torch.zeros(height, width)
@@ -220,7 +225,8 @@ def test_guidance_makes_classifiers_surer(judged: Judged) -> None:
         total = 0.0
         for part in (FACE, NON_FACE):
             shown = latents_FCHW * judged.classifiers.mask(part)
-            total -= float(judged.networks.of(part)(shown, torch.tensor([0.0]), told.without_memo()).sum())
+            classifier, clean = judged.networks.of(part), torch.tensor([0.0])
+            total -= float(classifier(shown, clean, told.without_memo(), judged.model.denoiser).sum())
         return total
 
     plain = misfit(judged.segment(judged.options(DualGuidance())))

@@ -29,7 +29,7 @@ from cyberhost_core.sampling.denoise import SamplingOptions
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 from cyberhost_core.training.classifiers.accuracy import TIMESTEPS, classifier_accuracy
 from cyberhost_core.training.classifiers.batches import ClassifierSampling, PairMaker, cut_evenly
-from cyberhost_core.training.classifiers.learner import ClassifierLearner, asked, conditions_of
+from cyberhost_core.training.classifiers.learner import ClassifierLearner, conditions_of, looked
 from cyberhost_core.training.classifiers.negatives import NegativesConfig, prepare_generated
 from cyberhost_core.training.classifiers.recipes import read_classifier_recipe
 from cyberhost_core.training.classifiers.run import (
@@ -54,6 +54,7 @@ SMALL = [
     "sampling.pairs=2",
     "sampling.lengths=[4, 8]",
 ]
+OWN = [*SMALL, "classifier.encoder=own"]
 
 
 class Bench:
@@ -132,13 +133,6 @@ def test_a_pair_is_a_real_clip_and_its_generated_twin_under_the_same_sound(bench
     )
 
 
-def test_a_shifted_negative_is_the_real_clip_with_the_sound_of_another_moment(bench: Bench) -> None:
-    batch = bench.pairs(lengths=(4,), shifted=1.0)[0]
-    assert torch.equal(batch.latents[0], batch.latents[1])
-    assert not torch.equal(batch.drive["audio"][0], batch.drive["audio"][1])
-    assert batch.label.tolist() == [1, 0, 1, 0]
-
-
 def test_batches_depend_on_seed_and_step_alone(bench: Bench) -> None:
     one, again, other = bench.pairs()[3], bench.pairs()[3], bench.pairs()[4]
     assert torch.equal(one.noise, again.noise) and torch.equal(one.latents, again.latents)
@@ -167,8 +161,12 @@ def test_masked_clips_show_a_classifier_its_part_alone(bench: Bench, fill: Calla
 
     def answers(part: str, latents: torch.Tensor, *, alone: bool) -> torch.Tensor:
         shown = torch.full((4,), alone)
+        classifier = classifiers.of(part)
         with torch.no_grad():
-            return asked(classifiers.of(part), part, latents, batch, told=told, alone=shown)
+            seen = looked(
+                classifier, part, latents, batch, told=told, denoiser=bench.model.denoiser, alone=shown
+            )
+            return classifier.judge(seen)
 
     torch.testing.assert_close(
         answers(NON_FACE, above, alone=True), answers(NON_FACE, batch.latents, alone=True)
@@ -180,7 +178,7 @@ def test_masked_clips_show_a_classifier_its_part_alone(bench: Bench, fill: Calla
 
 def test_training_moves_the_classifiers_and_nothing_of_the_system(bench: Bench) -> None:
     before = {name: value.clone() for name, value in bench.model.state_dict().items()}
-    plan = read_classifier_recipe("tiny", SMALL)
+    plan = read_classifier_recipe("tiny", OWN)
     steps = []
     path = train_classifiers(plan, bench.files, show=lambda step, losses: steps.append((step, set(losses))))
     assert steps == [(1, {FACE, NON_FACE}), (2, {FACE, NON_FACE})]
@@ -196,9 +194,26 @@ def test_training_moves_the_classifiers_and_nothing_of_the_system(bench: Bench) 
         torch.testing.assert_close(value, classifiers.state_dict()[name], atol=0.05, rtol=0.05)
 
 
+def test_classifiers_on_a_lent_encoder_are_small_files_and_learn_from_other_sounds_too(bench: Bench) -> None:
+    losses: list[set[str]] = []
+    path = train_classifiers(
+        read_classifier_recipe("tiny", SMALL),
+        bench.files,
+        show=lambda _step, these: losses.append(set(these)),
+    )
+    assert losses[0] == {FACE, NON_FACE, "face_agreement", "non_face_agreement"}
+    own = bench.folder / "own"
+    whole = train_classifiers(
+        read_classifier_recipe("tiny", OWN), replace(bench.files, out=own), show=lambda *_: None
+    )
+    assert path.stat().st_size < 0.5 * whole.stat().st_size
+    names = load_classifiers(path, bench.spec).state_dict()
+    assert not any(".encoder." in name for name in names)
+
+
 def test_losses_reach_both_classifiers_and_not_what_reads_for_them(bench: Bench) -> None:
     batch = bench.pairs()[0]
-    plan = read_classifier_recipe("tiny", SMALL)
+    plan = read_classifier_recipe("tiny", OWN)
     model = _started(plan, bench.model, sound=_numbers_of_sound(bench.model, bench.pairs()))
     learner = ClassifierLearner(model, bench.model, NoiseSchedule(bench.spec.schedule), masked=0.8)
     sum(learner(batch).values()).backward()
@@ -215,6 +230,7 @@ def test_accuracy_of_classifiers_that_know_nothing_is_that_of_a_coin(bench: Benc
     for classifier in (model.face, model.non_face):
         torch.nn.init.zeros_(classifier.head[1].weight)
         torch.nn.init.ones_(classifier.head[1].bias)
+        torch.nn.init.zeros_(classifier.agreement.scale)
     found = classifier_accuracy(
         model, bench.model, bench.store, bench.generated, frames=4, clips=2, timesteps=(100,)
     )
@@ -273,6 +289,6 @@ def test_recipes_hold_the_papers_numbers_and_refuse_what_they_do_not_know() -> N
     loop, pairs = paper.loop, paper.sampling
     assert (loop.steps, loop.learning_rate, loop.warmup_steps) == (100_000, 1e-4, 5000)
     assert (2 * pairs.pairs, pairs.lengths, pairs.masked) == (16, (30, 60, 90, 120), 0.8)
-    assert pairs.shifted == 0, "the paper's negatives are generated"
+    assert paper.classifier.encoder == "own", "a copy that is trained"
     with pytest.raises(ConfigError, match=re.escape("--set sampling.masked=2")):
         read_classifier_recipe("paha", ["sampling.masked=2"])

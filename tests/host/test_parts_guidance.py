@@ -35,14 +35,18 @@ def methods() -> dict[str, Any]:
     }
 
 
+ENCODERS = {"never": "own", "sequential": "denoiser", "differential": "own"}  # each kind in some way
+
+
 @cache
-def judges() -> Path:
+def judges(encoder: str) -> Path:
     """Classifiers of the bundled model's system: the denoiser's way down, and random heads."""
     stored = core("checkpoints.file").open_checkpoint(bundled.CHECKPOINT)
-    config = classifier.PartClassifierConfig(unet=stored.spec.unet, sound=5 * 96, width=16, heads=2, blocks=1)
+    sizes = {"sound": 5 * 96, "width": 16, "heads": 2, "blocks": 1, "encoder": encoder}
+    config = classifier.PartClassifierConfig(unet=stored.spec.unet, **sizes)
     torch.manual_seed(0)
     network = classifier.PartClassifiers(config, ops=ops.TORCH_OPS)
-    for half in (network.face, network.non_face):
+    for half in (network.face, network.non_face) if encoder == "own" else ():
         own = half.encoder.state_dict()
         half.encoder.load_state_dict({name: stored.system[f"denoiser.{name}"].float() for name in own})
     path = Path(mkdtemp()) / "classifiers.safetensors"
@@ -53,7 +57,7 @@ def judges() -> Path:
 def sampled_in_core(name: str) -> torch.Tensor:
     pipeline, options = core("pipeline.talker"), core("pipeline.options")
     denoise, video = core("sampling.denoise"), core("sampling.video")
-    networks = options.Networks(classifiers=judges())
+    networks = options.Networks(classifiers=judges(ENCODERS.get(name, "own")))
     talker = pipeline.Talker.load(bundled.CHECKPOINT, networks=networks)
     picture_YXC, voice = picture_and_voice()
     chosen = options.GenerateOptions(guidance="sequential", driving=options.Driving(movement=BOX))
@@ -71,7 +75,7 @@ def sampled_in_core(name: str) -> torch.Tensor:
     return video.sample_segment(talker.model, reference, drive, noise, told, on_step=lambda _done, _all: None)
 
 
-def sampled_in_host(classifiers: str, out: str) -> dict[str, float]:
+def sampled_in_host(own: str, lent: str, out: str) -> dict[str, float]:
     """In the host: one segment by the pack's sampler, every way; and by native guider and sampler."""
     import comfy.samplers
     from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
@@ -89,7 +93,10 @@ def sampled_in_host(classifiers: str, out: str) -> dict[str, float]:
     (full, reference, null), latent, _ = make_passes(
         loaded.parts, bank, told, connected={asks.SOUND, asks.MAP}
     )
-    network = load_classifiers(loaded.model, Path(classifiers))
+    networks = {
+        "own": load_classifiers(loaded.model, Path(own)),
+        "denoiser": load_classifiers(loaded.model, Path(lent)),
+    }
 
     def area(height: int, width: int) -> torch.Tensor:
         return core("controls.regions").face_area(known[asks.POSE], height=height, width=width)
@@ -97,7 +104,9 @@ def sampled_in_host(classifiers: str, out: str) -> dict[str, float]:
     sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=1.5, audio_scale=2.0)
     made, patched = {}, {}
     for name, method in methods().items():
-        patched[name] = guided(loaded.model, network, method, area) if method else loaded.model
+        patched[name] = loaded.model
+        if method:
+            patched[name] = guided(loaded.model, networks[ENCODERS[name]], method, area)
         latents = sample_track(patched[name], full=full, reference=reference, null=null, sampling=sampling)
         made[name] = latents[:10].contiguous()
     segment = {"samples": latent["samples"][:12]}
@@ -118,7 +127,7 @@ def in_host(inside: Callable[..., Any]) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     out = Path(mkdtemp()) / "latents.safetensors"
-    inside(sampled_in_host, judges(), out)
+    inside(sampled_in_host, judges("own"), judges("denoiser"), out)
     return load_file(out)
 
 

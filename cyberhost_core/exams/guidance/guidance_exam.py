@@ -6,12 +6,13 @@ held-out puppet + voice, seed --no guidance by parts, sequential, differential--
 Source: PAHA table 2
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
 from ...conditioners.drawn_maps import DrawnMaps
 from ...config import Config, Count, Share
@@ -19,12 +20,11 @@ from ...errors import ConfigError
 from ...metrics.gesture_features import GestureFeatures
 from ...pipeline.options import Networks
 from ...pipeline.talker import Talker
-from ...puppets.speech import bundled_utterances
 from ...reports.machine import describe_machine
 from ..gestures.feature_training import FEATURES_LOOP
 from ..gestures.gesture_exam import puppet_features
-from ..puppets.takes import Actor, Clip, Guided, Model, Stage, Take, Truth, cast_actors, true_opening
-from .guidance_numbers import Seen, per_seed, pooled, read_clip
+from ..puppets.takes import Actor, Clip, Guided, Model, Stage, Take, Truth, cast_actors
+from .guidance_numbers import Heard, Seen, heard_voices, per_seed, pooled, read_clip
 from .guidance_report import GuidanceReport, GuidanceRow, Measured, measured
 
 Say = Callable[[str, int, int], None]  # (stage, done, total)
@@ -57,23 +57,33 @@ class _Set:
     actors: Sequence[Actor]
     box: tuple[float, float]
     kept: int
+    voices: Mapping[str, Heard]
     features: GestureFeatures
 
     def shot(self, stage: Stage, tell: Callable[[], None]) -> dict[int, list[Seen]]:
         """Shoot every actor once per seed, and read the clips."""
-        voices = {utterance.name: true_opening(utterance) for utterance in bundled_utterances("held_out")}
         found: dict[int, list[Seen]] = {}
         for seed in self.exam.seeds:
             found[seed] = []
             for number, actor in enumerate(self.actors):
                 take = Take(seed=1000 * seed + number, frames=self.exam.frames, movement=self.box)
                 clip: Clip = stage.shoot(actor, take)
-                found[seed].append(read_clip(clip, voices=voices, features=self.features, kept=self.kept))
+                found[seed].append(
+                    read_clip(clip, voices=self.voices, features=self.features, kept=self.kept)
+                )
                 tell()
         return found
 
 
-def examine_guidance(path: Path, *, classifiers: Path | None, exam: GuidanceExam, say: Say) -> GuidanceReport:
+def examine_guidance(
+    path: Path,
+    *,
+    classifiers: Path | None,
+    exam: GuidanceExam,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+    say: Say,
+) -> GuidanceReport:
     """Examine a checkpoint with its classifiers; None: those beside it.
 
     Raises:   ConfigError: fewer than three seeds; CheckpointError: a file cannot be used;
@@ -84,7 +94,8 @@ def examine_guidance(path: Path, *, classifiers: Path | None, exam: GuidanceExam
             f"{len(exam.seeds)} seeds were asked for, but a spread needs at least {LEAST_SEEDS}; ask for "
             "more."
         )
-    talker = Talker.load(path, networks=Networks(classifiers=classifiers))
+    voices = heard_voices()  # asks for librosa, before anything long begins
+    talker = Talker.load(path, networks=Networks(classifiers=classifiers), device=device, dtype=dtype)
     ways: list[Guided | None] = [
         None,
         *(Guided(method, share) for method in exam.methods for share in exam.shares if share),
@@ -95,6 +106,7 @@ def examine_guidance(path: Path, *, classifiers: Path | None, exam: GuidanceExam
         actors=cast_actors(talker, count=exam.actors),
         box=boxes[0] if boxes else _USUAL_BOX,
         kept=talker.spec.long_video.kept,
+        voices=voices,
         features=puppet_features(steps=exam.feature_steps, say=say),
     )
     tell = _counter(say, total=(len(ways) + 1) * len(exam.seeds) * len(stage.actors))
@@ -108,7 +120,11 @@ def examine_guidance(path: Path, *, classifiers: Path | None, exam: GuidanceExam
     return GuidanceReport(
         title=f"Guidance by parts of {path}",
         machine=describe_machine(),
-        settings={**exam.model_dump(), "steps": exam.steps or talker.spec.schedule.steps},
+        settings={
+            **exam.model_dump(),
+            "steps": exam.steps or talker.spec.schedule.steps,
+            "computed in": str(dtype).removeprefix("torch."),
+        },
         rows=[*_with_times(rows), _row("true renders", 0.0, true, true_ND, is_true=True)],
     )
 

@@ -19,6 +19,7 @@ from ...metrics.gesture_features import GestureFeatures, motion_features
 from ...metrics.hand_joints import known_vectors, picture_joints
 from ...metrics.lip_sync import lip_sync, mouth_opening, shuffled_lip_sync
 from ...metrics.seams import seam_ratio
+from ...puppets.speech import bundled_utterances
 from ...puppets.world import FPS
 from ...units import SPEECH_RATE_HZ
 from ..puppets.takes import Clip, true_opening
@@ -34,19 +35,38 @@ class Seen:
     features_ND: np.ndarray
 
 
-def read_clip(clip: Clip, *, voices: Mapping[str, np.ndarray], features: GestureFeatures, kept: int) -> Seen:
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What a voice asks for: true opening (F,) of the mouth, onsets (N,) in seconds."""
+
+    opening_F: np.ndarray
+    onsets: np.ndarray
+
+
+def heard_voices() -> dict[str, Heard]:
+    """Hear every held-out voice, by its name.
+
+    Raises:   MissingExtraError: librosa is not installed
+    """
+    return {
+        voice.name: Heard(true_opening(voice), audio_beats(voice.wave_T, rate_hz=SPEECH_RATE_HZ))
+        for voice in bundled_utterances("held_out")
+    }
+
+
+def read_clip(clip: Clip, *, voices: Mapping[str, Heard], features: GestureFeatures, kept: int) -> Seen:
     """Take the measures that one clip has alone.
 
-    Shapes:   voices: true opening (F,) of every utterance by name, at least two
+    voices: of all utterances, at least two
     Units:    kept: frames of a segment
     Source:   BAS: PAHA appendix B.5, Li et al. 2021: of motion beats, how near the next onset is, without a
               lag; EMO2's BA is both ways
     """
     name, frames = clip.actor.utterance.name, len(clip.frames_FYXC)
     lips_F = mouth_opening(clip.pose.face_FKC)
-    others = [voices[other] for other in voices if other != name]
+    others = [heard.opening_F for other, heard in voices.items() if other != name]
     numbers = {
-        "lip_sync": lip_sync(lips_F, true_opening(clip.actor.utterance)[:frames]).correlation,
+        "lip_sync": lip_sync(lips_F, voices[name].opening_F[:frames]).correlation,
         "lip_sync_others": shuffled_lip_sync(lips_F, others),
         "seams": seam_ratio(clip.frames_FYXC, kept=kept) if frames > kept else float("nan"),
         "seconds_per_segment": clip.seconds / -(-frames // kept),
@@ -57,10 +77,10 @@ def read_clip(clip: Clip, *, voices: Mapping[str, np.ndarray], features: Gesture
     except PoseError:  # a clip without hands has no beats and no windows; it still has lips
         return Seen(numbers, np.zeros((0, features.config.features)))
     height, width = clip.frames_FYXC.shape[1:3]
-    wave_T = clip.actor.utterance.wave_T[: frames * SPEECH_RATE_HZ // FPS]
     beats = motion_beats(picture_joints(hands, height=height, width=width), fps=float(FPS))
-    onsets = audio_beats(wave_T, rate_hz=SPEECH_RATE_HZ)
-    numbers["bas"] = beat_alignment(beats, onsets, duration_secs=frames / FPS).motion_to_sound
+    onsets, duration_secs = voices[name].onsets, frames / FPS
+    aligned = beat_alignment(beats, onsets[onsets < duration_secs], duration_secs=duration_secs)
+    numbers["bas"] = aligned.motion_to_sound
     return Seen(numbers, motion_features(features, [known_vectors(hands)]))
 
 

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from ...conditioners.drawn_maps import DrawnMaps
 from ...conditioners.values import Encoded
 from ...controls.movement_map import fixed_box
 from ...media.audio import Sound
@@ -53,7 +54,8 @@ class Actor:
 class Take:
     """Say what to shoot.
 
-    Units:    movement: width and height of the box as fractions of the picture; hand_clarity: 0..1
+    Units:    movement: width and height of the box as fractions of the picture, for whoever is driven by one;
+              hand_clarity: 0..1
     """
 
     seed: int
@@ -97,13 +99,14 @@ class Model:
 
     def __init__(self, talker: Talker, *, steps: int | None, guided: Guided | None = None) -> None:
         self._talker, self._steps, self._guided = talker, steps, guided
+        self._in_box = any(maps.drawing == "movement" for maps in talker.spec.listed(DrawnMaps))
 
     def shoot(self, actor: Actor, take: Take) -> Clip:
         options = GenerateOptions(
             seed=take.seed,
             steps=self._steps,
             fps=FPS,
-            driving=Driving(movement=take.movement),
+            driving=Driving(movement=take.movement if self._in_box else None),
             hand_clarity=take.hand_clarity,
             guidance=self._guided and self._guided.method,
             guided=self._guided and self._guided.share,

@@ -15,9 +15,9 @@ from ...data.generated import GeneratedClips
 from ...data.store import PreparedVideos
 from ...diffusion.schedule import NoiseSchedule
 from ...guidance.step import PARTS
-from ...systems.encoders import Encoders
+from ...systems.model import SystemModel
 from .batches import ClassifierBatch, Sample, collated, cut_evenly, shifted
-from .learner import asked, conditions_of
+from .learner import conditions_of, looked
 from .negatives import clip_of
 
 TIMESTEPS = (100, 300, 500, 700, 900)
@@ -37,7 +37,7 @@ class Accuracy:
 
 def classifier_accuracy(  # noqa: PLR0917 - as training takes them
     classifiers: PartClassifiers,
-    encoders: Encoders,
+    model: SystemModel,
     videos: PreparedVideos,
     generated: GeneratedClips,
     *,
@@ -51,19 +51,19 @@ def classifier_accuracy(  # noqa: PLR0917 - as training takes them
     A shifted pair is the real clip with the sound of so many frames later, or earlier where there are none.
     """
     found = []
-    for against, pairs in _kinds(videos, generated, encoders, frames=frames, clips=clips).items():
+    for against, pairs in _kinds(videos, generated, model, frames=frames, clips=clips).items():
         rng = np.random.default_rng(seed)
-        batches = [collated(encoders.spec, pair, rng) for pair in pairs]
+        batches = [collated(model.spec, pair, rng) for pair in pairs]
         for timestep in timesteps:
-            found += _measured(classifiers, encoders, batches, against=against, timestep=timestep)
+            found += _measured(classifiers, model, batches, against=against, timestep=timestep)
     return found
 
 
 def _kinds(
-    videos: PreparedVideos, generated: GeneratedClips, encoders: Encoders, *, frames: int, clips: int
+    videos: PreparedVideos, generated: GeneratedClips, model: SystemModel, *, frames: int, clips: int
 ) -> dict[str, list[list[Sample]]]:
     index = generated.index
-    windows = cut_evenly(frames, at_most=encoders.spec.long_video.frames)
+    windows = cut_evenly(frames, at_most=model.spec.long_video.frames)
     kinds: dict[str, list[list[Sample]]] = {"generated": []} | {f"shifted by {by}": [] for by in SHIFTS}
     for number, entry in enumerate(index.clips[:clips]):
         cut = [clip_of(videos, entry, span) for span in windows]
@@ -81,24 +81,24 @@ def _kinds(
 @torch.inference_mode()
 def _measured(
     classifiers: PartClassifiers,
-    encoders: Encoders,
+    model: SystemModel,
     batches: Sequence[ClassifierBatch],
     *,
     against: str,
     timestep: int,
 ) -> list[Accuracy]:
-    schedule = NoiseSchedule(encoders.spec.schedule)
+    schedule = NoiseSchedule(model.spec.schedule)
     logits: dict[str, list[tuple[float, float]]] = {part: [] for part in PARTS}
     for batch in batches:
         level = torch.full_like(batch.timestep, timestep)
         both = torch.cat([batch.noise[:1], batch.noise[:1]])  # the same noise on both
         noised = schedule.add_noise(batch.latents, both, level)
-        told = conditions_of(encoders, batch)
+        told = conditions_of(model, batch)
         at = ClassifierBatch(**{**vars(batch), "timestep": level})
         for part in PARTS:
-            real, wrong = asked(
-                classifiers.of(part), part, noised, at, told=told, alone=torch.ones(2, dtype=torch.bool)
-            ).tolist()
+            classifier, alone = classifiers.of(part), torch.ones(2, dtype=torch.bool)
+            seen = looked(classifier, part, noised, at, told=told, denoiser=model.denoiser, alone=alone)
+            real, wrong = classifier.judge(seen).tolist()
             logits[part].append((real, wrong))
     return [
         Accuracy(

@@ -31,15 +31,12 @@ class ClassifierSampling(Config):
     """How pairs are drawn.
 
     pairs: real and generated clips per step, each as many; lengths: in frames, one drawn per step, the
-    paper's second augmentation; masked: share of the clips of which a classifier sees its part alone;
-    shifted: share of the negatives that are real clips whose sound is another moment's (ours; the paper has
-    none)
+    paper's second augmentation; masked: share of the clips of which a classifier sees its part alone
     """
 
     pairs: Count = 8
     lengths: tuple[Count, ...] = (30, 60, 90, 120)
     masked: Share = 0.8
-    shifted: Share = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,20 +125,16 @@ class PairMaker(Dataset[ClassifierBatch]):
         samples: list[Sample] = []
         for number in rng.integers(len(self.index.clips), size=self.config.pairs):
             start = int(rng.integers(self.index.frames - length + 1))
-            samples += self._pair(int(number), [range(start + w.start, start + w.stop) for w in windows], rng)
+            samples += self._pair(int(number), [range(start + w.start, start + w.stop) for w in windows])
         return collated(self.spec, samples, rng)
 
-    def _pair(self, number: int, spans: list[range], rng: np.random.Generator) -> list[Sample]:
+    def _pair(self, number: int, spans: list[range]) -> list[Sample]:
         entry = self.index.clips[number]
         clips = [clip_of(self.videos, entry, span) for span in spans]
         whole = slice(clips[0].span.start, clips[-1].span.stop)
         real = clips[0].video.latents_FCHW[whole]
-        samples = [Sample(real, clips, clips, 1.0)]
-        if rng.random() < self.config.shifted:
-            later = _another_moment(whole, len(clips[0].video), rng)
-            return [*samples, Sample(real, clips, [shifted(clip, later) for clip in clips], 0.0)]
         made = self.generated.latents(number)[spans[0].start : spans[-1].stop]
-        return [*samples, Sample(made, clips, clips, 0.0)]
+        return [Sample(real, clips, clips, 1.0), Sample(made, clips, clips, 0.0)]
 
 
 def cut_evenly(length: int, *, at_most: int) -> list[range]:
@@ -157,12 +150,6 @@ def cut_evenly(length: int, *, at_most: int) -> list[range]:
 def shifted(clip: Clip, frames: int) -> Clip:
     """The same clip some frames later; its video must have them."""
     return replace(clip, span=slice(clip.span.start + frames, clip.span.stop + frames))
-
-
-def _another_moment(span: slice, frames: int, rng: np.random.Generator) -> int:
-    """Draw by how many frames a sound is moved: any, but by at least two."""
-    moves = [move for move in range(-span.start, frames - span.stop + 1) if abs(move) >= 2]
-    return int(rng.choice(moves)) if moves else 0
 
 
 def collated(spec: SystemSpec, samples: Sequence[Sample], rng: np.random.Generator) -> ClassifierBatch:

@@ -23,6 +23,7 @@ class ClassifierSizes(Config):
     width: Count = 512
     heads: Count = 8
     blocks: Count = 4
+    encoder: Literal["own", "denoiser"] = "own"
     rope: Literal["frames", "volume"] = "frames"
 
     def of(self, spec: SystemSpec, *, sound: int) -> PartClassifierConfig:

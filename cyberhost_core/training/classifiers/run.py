@@ -52,7 +52,7 @@ def train_classifiers(
 ) -> Path:
     """Train or resume both classifiers; return the path of the averaged ones.
 
-    Their encoders start from the checkpoint's denoiser, whose conditioners read portrait and sound for them.
+    Their encoders start from the checkpoint's denoiser, or are it; its conditioners read portrait and sound.
 
     Raises:   StoreError, CheckpointError: data, weights or the run do not fit; ConfigError: the system hears
               nothing
@@ -96,10 +96,12 @@ def _numbers_of_sound(model: SystemModel, pairs: PairMaker) -> int:
 
 
 def _started(recipe: ClassifierRecipe, model: SystemModel, *, sound: int) -> PartClassifiers:
-    """Build classifiers whose encoders are the denoiser's way down."""
+    """Build classifiers; their own encoders, where they have some, start as the denoiser's."""
     ops = TORCH_OPS if torch.cuda.is_available() else TRAINING_OPS
     classifiers = PartClassifiers(recipe.classifier.of(model.spec, sound=sound), ops=ops)
     for classifier in (classifiers.face, classifiers.non_face):
+        if recipe.classifier.encoder == "denoiser":
+            continue
         own = classifier.encoder.state_dict()
         given = model.denoiser.state_dict()
         classifier.encoder.load_state_dict({name: given[name] for name in own})
