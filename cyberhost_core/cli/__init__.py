@@ -3,6 +3,7 @@
 main                    the app, exit codes and error lines (__main__: as python -m)
 demo, generate          a bundled portrait speaks a bundled sentence; a portrait and a voice of your own
 running                 what demo and generate share: inputs, progress bars, Ctrl-C
+sampling_options        options of every command that samples
 evaluate, evaluate_gestures, evaluate_guidance, evaluate_classifiers    how good a model is, how fast it is
 memory, parameters, systems        what a system takes and is made of; which one is meant
 prepare, prepare_footage           training data

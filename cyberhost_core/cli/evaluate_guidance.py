@@ -24,6 +24,11 @@ def guidance(
             "--guided", min=0, max=1, help="Share of guided steps; may be repeated. [default: .25 .5 .75 1]"
         ),
     ] = None,
+    face_weight: Annotated[float, typer.Option(min=0, help="How strongly the face is guided.")] = 0.1,
+    rest_weight: Annotated[float, typer.Option(min=0, help="How strongly all but the face is guided.")] = 1.0,
+    each_part: Annotated[
+        bool, typer.Option("--each-part", help="Also by one classifier alone, in half of the steps.")
+    ] = False,
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Denoising steps. [default: the weights' own]")
     ] = None,
@@ -46,7 +51,15 @@ def guidance(
     from ..pipeline.generate import Progress
 
     place, computed_in = chosen_place(device, dtype)
-    exam = GuidanceExam(actors=actors, frames=frames, seeds=tuple(range(seeds)), steps=steps)
+    exam = GuidanceExam(
+        actors=actors,
+        frames=frames,
+        seeds=tuple(range(seeds)),
+        steps=steps,
+        face_weight=face_weight,
+        rest_weight=rest_weight,
+        each_part=each_part,
+    )
     if shares is not None:
         exam = exam.derive(shares=tuple(shares))
     with progress_bars(quiet=quiet) as show:

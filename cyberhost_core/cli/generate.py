@@ -3,14 +3,19 @@
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import ConfigError
 from .running import animate, read_inputs, summary
 from .sampling_options import AudioScale, ClassifiersFile, Device, DType, ReferenceScale
+
+if TYPE_CHECKING:
+    from ..guidance.parts import PartsGuidance
 
 LARGEST_SCALE = 16
 
@@ -101,6 +106,14 @@ def generate(
         typer.Option(
             min=0, max=1, help="With --guidance: share of the steps that are guided. [default: 0.5]"
         ),
+    ] = None,
+    face_weight: Annotated[
+        float | None,
+        typer.Option(min=0, help="With --guidance: how strongly the face is guided. [default: 0.1]"),
+    ] = None,
+    rest_weight: Annotated[
+        float | None,
+        typer.Option(min=0, help="With --guidance: how strongly all but the face is guided. [default: 1]"),
     ] = None,
     classifiers: ClassifiersFile = None,
     fps: Annotated[
@@ -248,8 +261,9 @@ def generate(
         steps=steps,
         reference_scale=reference_scale,
         audio_scale=audio_scale,
-        guidance=None if guidance is None else guidance.value,
-        guided=guided,
+        guidance=_by_parts(
+            guidance, {"guided": guided, "face_weight": face_weight, "non_face_weight": rest_weight}
+        ),
         fps=fps,
         driving=Driving(
             movement=movement,
@@ -284,3 +298,19 @@ def generate(
         quiet=quiet,
     )
     typer.echo(json.dumps(dataclasses.asdict(report), default=str) if as_json else summary(report))
+
+
+def _by_parts(method: PartsMethod | None, chosen: Mapping[str, float | None]) -> "PartsGuidance | None":
+    """Build a guidance by parts; what was not chosen is the paper's."""
+    from ..guidance.parts import DifferentialGuidance, SequentialGuidance
+
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if method is None:
+        if given:
+            raise ConfigError(
+                "A share of guided steps, or a weight of a part, was given without a guidance that uses "
+                "it; choose one with --guidance, or leave it out."
+            )
+        return None
+    by_parts = {PartsMethod.SEQUENTIAL: SequentialGuidance, PartsMethod.DIFFERENTIAL: DifferentialGuidance}
+    return by_parts[method](**given)

@@ -37,10 +37,10 @@ def require_usable(
     for name, is_vain in in_vain.items():
         if is_vain:
             raise ConfigError(f"{name} was given, but '{spec.name}' has no use for it; leave it out.")
-    if options.guidance is None and (options.guided is not None or networks.classifiers):
+    if options.guidance is None and networks.classifiers:
         raise ConfigError(
-            "Classifiers or a share of guided steps were given without a guidance that asks them; choose one "
-            "with --guidance, or leave them out."
+            "Classifiers were given without a guidance that asks them; choose one with --guidance, or leave "
+            "them out."
         )
     maps = spec.listed(DrawnMaps)
     require_drivers(spec.name, maps[0].drawing if maps else None, options.driving)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from .. import bundled
+from ..guidance.parts import PartsGuidance
 from ..hands.skeleton import Side
 
 PEOPLE_PADDING = 1.25  # DWPose's own, around a person's box
@@ -67,16 +67,15 @@ class GenerateOptions:
 
     Units:    hand_clarity: 0..1 of the calibrated range; region_weights: how much head and body, face, and
               lips follow the sound; size: height and width of the picture, for systems that take any; scale:
-              the written frames are enlarged this many times; guided: share of the steps, see guidance
-    guidance: by classifiers of parts, on top of the system's own
+              the written frames are enlarged this many times
+    guidance: by classifiers of parts; the system's own is put within it
     """
 
     seed: int = 0
     steps: int | None = None
     reference_scale: float | None = None
     audio_scale: float | None = None
-    guidance: Literal["sequential", "differential"] | None = None
-    guided: float | None = None
+    guidance: PartsGuidance | None = None
     fps: float | None = None
     driving: Driving = field(default_factory=Driving)
     hand_clarity: float | None = None

@@ -26,8 +26,6 @@ from ..conditioners.values import Encoded, Face
 from ..controls.regions import face_area, hand_crops
 from ..diffusion.schedule import SAMPLERS
 from ..errors import CheckpointError, ConfigError
-from ..guidance.guidance import Guidance
-from ..guidance.parts import DifferentialGuidance, SequentialGuidance
 from ..media.audio import Sound
 from ..media.fit import fit_image
 from ..media.probe import video_facts
@@ -302,6 +300,7 @@ def sampling_options(
 
     Raises:   ConfigError: there is no such sampler
     """
+    own = spec.guidance.with_scales(reference=options.reference_scale, audio=options.audio_scale)
     schedule = spec.schedule.derive(
         steps=options.steps or spec.schedule.steps, sampler=options.sampler or spec.schedule.sampler
     )
@@ -310,14 +309,8 @@ def sampling_options(
             f"The sampler '{schedule.sampler}' is not known; choose one of: {', '.join(SAMPLERS)}."
         )
     return SamplingOptions(
-        schedule=schedule, guidance=_guidance(spec, options), seed=options.seed, classifiers=classifiers
+        schedule=schedule,
+        guidance=options.guidance.derive(within=own) if options.guidance else own,
+        seed=options.seed,
+        classifiers=classifiers,
     )
-
-
-def _guidance(spec: SystemSpec, options: GenerateOptions) -> Guidance:
-    own = spec.guidance.with_scales(reference=options.reference_scale, audio=options.audio_scale)
-    if options.guidance is None:
-        return own
-    by_parts = {"sequential": SequentialGuidance, "differential": DifferentialGuidance}[options.guidance]
-    guided = {} if options.guided is None else {"guided": options.guided}
-    return by_parts(within=own, **guided)

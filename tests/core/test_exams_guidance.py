@@ -64,6 +64,18 @@ def test_the_table_has_every_column_and_says_what_was_not_measured() -> None:
     assert json.loads(report.to_json())["rows"][0]["numbers"]["fgd"]["value"] is None
 
 
+def test_ways_to_guide_differ_in_method_share_and_part_alone() -> None:
+    ways = dict(GuidanceExam(shares=(0.0, 0.5), face_weight=0.3, each_part=True).ways())
+    assert list(ways) == [
+        "none", "sequential", "differential", "sequential, face alone", "sequential, rest alone",
+    ]  # fmt: skip
+    assert ways["none"] is None
+    weights = {name: (way.face_weight, way.non_face_weight) for name, way in ways.items() if way}
+    assert weights["differential"] == (0.3, 1.0)
+    assert weights["sequential, face alone"] == (0.3, 0)
+    assert weights["sequential, rest alone"] == (0, 1.0)
+
+
 def test_a_spread_needs_three_seeds(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="2 seeds were asked for"):
         examine_guidance(
@@ -80,11 +92,12 @@ def test_a_small_exam_runs_and_its_first_row_is_not_guided(tmp_path: Path) -> No
     torch.manual_seed(0)
     judges = tmp_path / "judges.safetensors"
     save_classifiers(judges, PartClassifiers(config, ops=TORCH_OPS), system=spec.name, training={})
-    exam = GuidanceExam(actors=1, frames=12, steps=2, shares=(1.0,), feature_steps=2)
+    exam = GuidanceExam(actors=1, frames=12, steps=2, shares=(1.0,), each_part=True, feature_steps=2)
     report = examine_guidance(bundled.CHECKPOINT, classifiers=judges, exam=exam, say=lambda *_: None)
     rows = json.loads(report.to_json())["rows"]
     assert [(row["name"], row["guided"]) for row in rows] == [
-        ("none", 0), ("sequential", 1), ("differential", 1), ("true renders", 0),
+        ("none", 0), ("sequential", 1), ("differential", 1),
+        ("sequential, face alone", 0.5), ("sequential, rest alone", 0.5), ("true renders", 0),
     ]  # fmt: skip
     for row in rows:
         assert row["numbers"].keys() >= {"lip_sync", "lip_sync_others", "seams"}

@@ -60,7 +60,9 @@ def sampled_in_core(name: str) -> torch.Tensor:
     networks = options.Networks(classifiers=judges(ENCODERS.get(name, "own")))
     talker = pipeline.Talker.load(bundled.CHECKPOINT, networks=networks)
     picture_YXC, voice = picture_and_voice()
-    chosen = options.GenerateOptions(guidance="sequential", driving=options.Driving(movement=BOX))
+    chosen = options.GenerateOptions(
+        guidance=parts.SequentialGuidance(), driving=options.Driving(movement=BOX)
+    )
     portrait = talker.portrait(picture_YXC, chosen)
     track, reference = talker.track(voice, portrait, chosen), talker.reference(portrait)
     method = methods()[name]

@@ -17,13 +17,14 @@ import torch
 from ...conditioners.drawn_maps import DrawnMaps
 from ...config import Config, Count, Share
 from ...errors import ConfigError
+from ...guidance.parts import DifferentialGuidance, NotNegative, PartsGuidance, SequentialGuidance
 from ...metrics.gesture_features import GestureFeatures
 from ...pipeline.options import Networks
 from ...pipeline.talker import Talker
 from ...reports.machine import describe_machine
 from ..gestures.feature_training import FEATURES_LOOP
 from ..gestures.gesture_exam import puppet_features
-from ..puppets.takes import Actor, Clip, Guided, Model, Stage, Take, Truth, cast_actors
+from ..puppets.takes import Actor, Clip, Model, Stage, Take, Truth, cast_actors
 from .guidance_numbers import Heard, Seen, heard_voices, per_seed, pooled, read_clip
 from .guidance_report import GuidanceReport, GuidanceRow, Measured, measured
 
@@ -37,7 +38,8 @@ _BY_SEED = ("lip_sync", "lip_sync_others", "bas", "seams", "seconds_per_segment"
 class GuidanceExam(Config):
     """What is asked: every actor once for every seed and way to guide.
 
-    shares: of guided steps, each with every method; without guidance by parts comes first, in any case
+    shares: of guided steps, each with every method; without guidance by parts comes first, in any case.
+    each_part: also ask one of the classifiers alone, sequentially, in half of the steps (table 3)
     """
 
     actors: Count = 4
@@ -46,7 +48,26 @@ class GuidanceExam(Config):
     steps: Count | None = None
     methods: tuple[Method, ...] = ("sequential", "differential")
     shares: tuple[Share, ...] = (0.25, 0.5, 0.75, 1.0)
+    face_weight: NotNegative = 0.1
+    rest_weight: NotNegative = 1.0
+    each_part: bool = False
     feature_steps: Count = FEATURES_LOOP.steps
+
+    def ways(self) -> list[tuple[str, PartsGuidance | None]]:
+        """Give every way to guide, with the name of its row."""
+        weights = {"face_weight": self.face_weight, "non_face_weight": self.rest_weight}
+        guidances = {"sequential": SequentialGuidance, "differential": DifferentialGuidance}
+        guided = [
+            (method, guidances[method](**weights, guided=share))
+            for method in self.methods
+            for share in self.shares
+            if share
+        ]
+        alone = [
+            (f"sequential, {part} alone", SequentialGuidance(**{**weights, other: 0}, guided=0.5))
+            for part, other in (("face", "non_face_weight"), ("rest", "face_weight"))
+        ]
+        return [("none", None), *guided, *(alone if self.each_part else [])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +117,7 @@ def examine_guidance(
         )
     voices = heard_voices()  # asks for librosa, before anything long begins
     talker = Talker.load(path, networks=Networks(classifiers=classifiers), device=device, dtype=dtype)
-    ways: list[Guided | None] = [
-        None,
-        *(Guided(method, share) for method in exam.methods for share in exam.shares if share),
-    ]
+    ways = exam.ways()
     boxes = [maps.box for maps in talker.spec.listed(DrawnMaps) if maps.drawing == "movement"]
     stage = _Set(
         exam=exam,
@@ -114,9 +132,9 @@ def examine_guidance(
     true = stage.shot(truth, tell)
     true_ND = np.concatenate([seen.features_ND for of_seed in true.values() for seen in of_seed])
     rows: list[GuidanceRow] = []
-    for way in ways:
+    for name, way in ways:
         found = stage.shot(Model(talker, steps=exam.steps, guided=way), tell)
-        rows.append(_row(way.method if way else "none", way.share if way else 0.0, found, true_ND))
+        rows.append(_row(name, way.guided if way else 0.0, found, true_ND))
     return GuidanceReport(
         title=f"Guidance by parts of {path}",
         machine=describe_machine(),

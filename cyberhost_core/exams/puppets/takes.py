@@ -9,13 +9,14 @@ measure and the detector allow, and a model is to be read against that.
 
 import time
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from ...conditioners.drawn_maps import DrawnMaps
 from ...conditioners.values import Encoded
 from ...controls.movement_map import fixed_box
+from ...guidance.parts import PartsGuidance
 from ...media.audio import Sound
 from ...perception.pose import PoseDetector
 from ...pipeline.options import Driving, GenerateOptions
@@ -86,18 +87,10 @@ class Stage(Protocol):
     def shoot(self, actor: Actor, take: Take) -> Clip: ...
 
 
-@dataclass(frozen=True)
-class Guided:
-    """How clips are guided by parts: by which method, in what share of the steps."""
-
-    method: Literal["sequential", "differential"]
-    share: float
-
-
 class Model:
     """Shoot with a model as a user would: the portrait as a picture, the whole voice, the detector's pose."""
 
-    def __init__(self, talker: Talker, *, steps: int | None, guided: Guided | None = None) -> None:
+    def __init__(self, talker: Talker, *, steps: int | None, guided: PartsGuidance | None = None) -> None:
         self._talker, self._steps, self._guided = talker, steps, guided
         self._in_box = any(maps.drawing == "movement" for maps in talker.spec.listed(DrawnMaps))
 
@@ -108,8 +101,7 @@ class Model:
             fps=FPS,
             driving=Driving(movement=take.movement if self._in_box else None),
             hand_clarity=take.hand_clarity,
-            guidance=self._guided and self._guided.method,
-            guided=self._guided and self._guided.share,
+            guidance=self._guided,
         )
         judged = (
             {} if self._guided is None else {"classifiers": self._talker.classifiers(actor.portrait, options)}
