@@ -7,7 +7,15 @@ import typer
 
 from .. import bundled
 from .running import progress_bars
-from .sampling_options import ClassifiersFile, Device, DType, chosen_place
+from .sampling_options import (
+    AudioScale,
+    ClassifiersFile,
+    Device,
+    DType,
+    PartsMethod,
+    ReferenceScale,
+    chosen_place,
+)
 
 
 def guidance(
@@ -18,6 +26,9 @@ def guidance(
     actors: Annotated[int, typer.Option(min=1, max=100, help="Held-out puppets.")] = 4,
     frames: Annotated[int, typer.Option(min=12, help="Frames of each clip.")] = 56,
     seeds: Annotated[int, typer.Option(min=3, max=100, help="How many seeds, from 0 on.")] = 3,
+    methods: Annotated[
+        list[PartsMethod] | None, typer.Option("--method", help="May be repeated. [default: both]")
+    ] = None,
     shares: Annotated[
         list[float] | None,
         typer.Option(
@@ -32,6 +43,8 @@ def guidance(
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Denoising steps. [default: the weights' own]")
     ] = None,
+    reference_scale: ReferenceScale = None,
+    audio_scale: AudioScale = None,
     device: Device = None,
     dtype: DType = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -56,10 +69,14 @@ def guidance(
         frames=frames,
         seeds=tuple(range(seeds)),
         steps=steps,
+        reference_scale=reference_scale,
+        audio_scale=audio_scale,
         face_weight=face_weight,
         rest_weight=rest_weight,
         each_part=each_part,
     )
+    if methods:
+        exam = exam.derive(methods=tuple(method.value for method in methods))
     if shares is not None:
         exam = exam.derive(shares=tuple(shares))
     with progress_bars(quiet=quiet) as show:

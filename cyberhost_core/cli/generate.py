@@ -12,19 +12,12 @@ import typer
 
 from ..errors import ConfigError
 from .running import animate, read_inputs, summary
-from .sampling_options import AudioScale, ClassifiersFile, Device, DType, ReferenceScale
+from .sampling_options import AudioScale, ClassifiersFile, Device, DType, PartsMethod, ReferenceScale
 
 if TYPE_CHECKING:
     from ..guidance.parts import PartsGuidance
 
 LARGEST_SCALE = 16
-
-
-class PartsMethod(StrEnum):
-    """How classifiers of parts guide."""
-
-    SEQUENTIAL = "sequential"
-    DIFFERENTIAL = "differential"
 
 
 class OneHand(StrEnum):

@@ -1,5 +1,6 @@
 """Options of every command that samples: how strongly it is guided, by what, and where it computes."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,14 @@ from .systems import Precision
 
 if TYPE_CHECKING:
     import torch
+
+
+class PartsMethod(StrEnum):
+    """How classifiers of parts guide."""
+
+    SEQUENTIAL = "sequential"
+    DIFFERENTIAL = "differential"
+
 
 ReferenceScale = Annotated[
     float | None, typer.Option(min=0, help="Guidance towards the portrait. [default: the weights' own]")

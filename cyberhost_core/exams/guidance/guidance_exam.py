@@ -46,6 +46,8 @@ class GuidanceExam(Config):
     frames: Count = 56
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: Count | None = None
+    reference_scale: NotNegative | None = None
+    audio_scale: NotNegative | None = None
     methods: tuple[Method, ...] = ("sequential", "differential")
     shares: tuple[Share, ...] = (0.25, 0.5, 0.75, 1.0)
     face_weight: NotNegative = 0.1
@@ -133,13 +135,20 @@ def examine_guidance(
     true_ND = np.concatenate([seen.features_ND for of_seed in true.values() for seen in of_seed])
     rows: list[GuidanceRow] = []
     for name, way in ways:
-        found = stage.shot(Model(talker, steps=exam.steps, guided=way), tell)
+        model = Model(
+            talker,
+            steps=exam.steps,
+            guided=way,
+            reference_scale=exam.reference_scale,
+            audio_scale=exam.audio_scale,
+        )
+        found = stage.shot(model, tell)
         rows.append(_row(name, way.guided if way else 0.0, found, true_ND))
     return GuidanceReport(
         title=f"Guidance by parts of {path}",
         machine=describe_machine(),
         settings={
-            **exam.model_dump(),
+            **exam.model_dump(exclude_none=True),
             "steps": exam.steps or talker.spec.schedule.steps,
             "computed in": str(dtype).removeprefix("torch."),
         },

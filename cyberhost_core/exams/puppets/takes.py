@@ -90,27 +90,36 @@ class Stage(Protocol):
 class Model:
     """Shoot with a model as a user would: the portrait as a picture, the whole voice, the detector's pose."""
 
-    def __init__(self, talker: Talker, *, steps: int | None, guided: PartsGuidance | None = None) -> None:
-        self._talker, self._steps, self._guided = talker, steps, guided
+    def __init__(
+        self,
+        talker: Talker,
+        *,
+        steps: int | None,
+        guided: PartsGuidance | None = None,
+        reference_scale: float | None = None,
+        audio_scale: float | None = None,
+    ) -> None:
+        self._talker = talker
+        self._chosen = GenerateOptions(
+            steps=steps, guidance=guided, reference_scale=reference_scale, audio_scale=audio_scale, fps=FPS
+        )
         self._in_box = any(maps.drawing == "movement" for maps in talker.spec.listed(DrawnMaps))
 
     def shoot(self, actor: Actor, take: Take) -> Clip:
-        options = GenerateOptions(
+        options = replace(
+            self._chosen,
             seed=take.seed,
-            steps=self._steps,
-            fps=FPS,
             driving=Driving(movement=take.movement if self._in_box else None),
             hand_clarity=take.hand_clarity,
-            guidance=self._guided,
         )
-        judged = (
-            {} if self._guided is None else {"classifiers": self._talker.classifiers(actor.portrait, options)}
-        )
+        judges = self._talker.classifiers(actor.portrait, options)
         began = time.perf_counter()
         track = self._talker.track(_sound(actor.utterance), actor.portrait, options)
         cut = track.first(take.frames)
         pieces = list(
-            self._talker.frames(actor.reference, cut, options, on_step=lambda _done, _total: None, **judged)
+            self._talker.frames(
+                actor.reference, cut, options, on_step=lambda _done, _total: None, classifiers=judges
+            )
         )
         seconds = time.perf_counter() - began
         return _clip(
