@@ -3,7 +3,7 @@
 tiny.safetensors    the tiny system, trained on drawn puppets
 tiny-emo2.safetensors    the tiny EMO2: the same people, driven by hands; shares parts with tiny.safetensors
 tiny-paha.safetensors    the tiny PAHA: one network; shares parts with tiny.safetensors
-tiny-classifiers.safetensors, tiny-paha-classifiers.safetensors    what guidance by parts asks of their clips
+tiny-classifiers.safetensors, and -emo2-, -paha-    what guidance by parts asks of their clips
 tiny-gestures.safetensors  hands from sound: EMO2's stage 1, trained on puppets' gestures
 puppet-pose.onnx    a whole-body pose detector for puppets, with DWPose's inputs and outputs
 puppet-face.onnx    a face identity network for puppets, with ArcFace's inputs and outputs
@@ -20,6 +20,7 @@ CHECKPOINT = FOLDER / "tiny.safetensors"
 HANDS_CHECKPOINT = FOLDER / "tiny-emo2.safetensors"
 UNIFIED_CHECKPOINT = FOLDER / "tiny-paha.safetensors"
 CLASSIFIERS = FOLDER / "tiny-classifiers.safetensors"
+HANDS_CLASSIFIERS = FOLDER / "tiny-emo2-classifiers.safetensors"
 UNIFIED_CLASSIFIERS = FOLDER / "tiny-paha-classifiers.safetensors"
 GESTURES = FOLDER / "tiny-gestures.safetensors"
 POSE_DETECTOR = FOLDER / "puppet-pose.onnx"

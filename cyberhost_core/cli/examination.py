@@ -150,6 +150,7 @@ def _bundled_files() -> list[Path]:
         bundled.HANDS_CHECKPOINT,
         bundled.UNIFIED_CHECKPOINT,
         bundled.CLASSIFIERS,
+        bundled.HANDS_CLASSIFIERS,
         bundled.UNIFIED_CLASSIFIERS,
         bundled.GESTURES,
         bundled.POSE_DETECTOR,

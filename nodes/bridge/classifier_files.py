@@ -11,6 +11,7 @@ from .formats import CLASSIFIERS, UNREADABLE, listed
 
 _BUNDLED = {
     "tiny-classifiers (bundled)": bundled.CLASSIFIERS,
+    "tiny-emo2-classifiers (bundled)": bundled.HANDS_CLASSIFIERS,
     "tiny-paha-classifiers (bundled)": bundled.UNIFIED_CLASSIFIERS,
 }
 

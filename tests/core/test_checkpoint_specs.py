@@ -91,7 +91,11 @@ def test_a_bundled_file_holds_the_tiny_system(path: Path, system: Callable[[], S
 
 
 def test_bundled_classifiers_lie_beside_the_checkpoint_whose_clips_they_judge() -> None:
-    own = {bundled.CHECKPOINT: bundled.CLASSIFIERS, bundled.UNIFIED_CHECKPOINT: bundled.UNIFIED_CLASSIFIERS}
+    own = {
+        bundled.CHECKPOINT: bundled.CLASSIFIERS,
+        bundled.HANDS_CHECKPOINT: bundled.HANDS_CLASSIFIERS,
+        bundled.UNIFIED_CHECKPOINT: bundled.UNIFIED_CLASSIFIERS,
+    }
     for checkpoint, classifiers in own.items():
         assert classifiers_of(checkpoint) == classifiers
         load_classifiers(classifiers, open_checkpoint(checkpoint).spec)

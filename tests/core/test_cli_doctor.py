@@ -25,6 +25,7 @@ def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "HANDS_CHECKPOINT": "tiny-emo2.safetensors",
         "UNIFIED_CHECKPOINT": "tiny-paha.safetensors",
         "CLASSIFIERS": "tiny-classifiers.safetensors",
+        "HANDS_CLASSIFIERS": "tiny-emo2-classifiers.safetensors",
         "UNIFIED_CLASSIFIERS": "tiny-paha-classifiers.safetensors",
         "GESTURES": "tiny-gestures.safetensors",
         "POSE_DETECTOR": "puppet-pose.onnx",

@@ -22,6 +22,7 @@ dual, gradients = core("guidance.dual"), core("guidance.gradients")
 bundled, asks = core("bundled"), core("conditioners.asks")
 
 SEED, STEPS, STRENGTH = 3, 2, 20.0
+SCALES = {"reference_scale": 1.0, "audio_scale": 2.0}  # two passes: gradients go through their sum
 
 
 class Brighter(dual.DualGuidance):
@@ -49,8 +50,7 @@ def brightness(latents_FCHW: torch.Tensor) -> torch.Tensor:
 
 def guidance(strength: float | None) -> Any:
     """The tiny model's own guidance (None), or the one that climbs."""
-    scales = {"reference_scale": 1.5, "audio_scale": 2.0}
-    return dual.DualGuidance(**scales) if strength is None else Brighter(**scales, strength=strength)
+    return dual.DualGuidance(**SCALES) if strength is None else Brighter(**SCALES, strength=strength)
 
 
 @cache
@@ -82,7 +82,7 @@ def sampled_in_host(out: str) -> dict[str, float]:
 
     loaded = load(bundled.CHECKPOINT)
     picture_YXC, _ = picture_and_voice()
-    sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=1.5, audio_scale=2.0)
+    sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, **SCALES)
     told, known = told_and_known(loaded.audio_encoder)
     made = {}
     for name, strength in (("plain", None), ("zero", 0.0), ("brighter", STRENGTH)):

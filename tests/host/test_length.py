@@ -1,4 +1,4 @@
-"""Memory does not follow the length: a minute of video beside six seconds of it, each on a fresh server."""
+"""Memory does not follow the length: half a minute of video beside six seconds, each on a fresh server."""
 
 import sys
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from .sounds import noise
 
 pytestmark = pytest.mark.host
 
-MOMENT_SECS, MINUTE_SECS, FPS = 6, 60, 25
-MOST_GROWTH = 1.1
+MOMENT_SECS, LONG_SECS, FPS = 6, 30, 25
+MOST_GROWTH_MB = 45
 RUN_SECS = 600
 
 
@@ -32,31 +32,31 @@ class Memory:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the most memory that a process held")
-def test_a_minute_takes_hardly_more_memory_than_six_seconds(
+def test_half_a_minute_takes_hardly_more_memory_than_six_seconds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Sound to file, one step, one guidance pass; on the newest version only, because it takes so long.
 
-    Pictures held whole would show: 54 s of them are 190 MB as IMAGE. What may grow is the sound, its features
+    Pictures held whole would show: 24 s of them are 88 MB as IMAGE. What may grow is the sound, its features
     and the latents, 12 kB per frame. Most of what a server holds it held before the run; that is told, too.
     """
     found = checkout("newest")
     if reason := found.missing():
         pytest.skip(reason)
-    with Server(found, tmp_path / "minute") as minute:
-        before_mb = minute.server.memory_mb()
-        started = start(minute, noise(tmp_path / "minute.wav", seconds=MINUTE_SECS))
+    with Server(found, tmp_path / "long") as host:
+        before_mb = host.server.memory_mb()
+        started = start(host, noise(tmp_path / "long.wav", seconds=LONG_SECS))
         with Server(found, tmp_path / "moment") as moment:  # meanwhile: the machine has two cores
             short_before_mb = moment.server.memory_mb()
             finish(moment, start(moment, noise(tmp_path / "moment.wav", seconds=MOMENT_SECS)))
             short = Memory(short_before_mb, moment.server.memory_mb())
             assert frames(moment) == MOMENT_SECS * FPS
-        finish(minute, started)
-        long = Memory(before_mb, minute.server.memory_mb())
-        assert frames(minute) == MINUTE_SECS * FPS
+        finish(host, started)
+        long = Memory(before_mb, host.server.memory_mb())
+        assert frames(host) == LONG_SECS * FPS
     with capsys.disabled():
-        sys.stdout.write(f"\n{MOMENT_SECS:2} s of video: {short}\n{MINUTE_SECS:2} s of video: {long}\n")
-    assert long.peak_mb <= MOST_GROWTH * short.peak_mb
+        sys.stdout.write(f"\n{MOMENT_SECS:2} s of video: {short}\n{LONG_SECS:2} s of video: {long}\n")
+    assert long.peak_mb - short.peak_mb <= MOST_GROWTH_MB
 
 
 def start(host: Client, sound: Path) -> str:

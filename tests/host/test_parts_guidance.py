@@ -22,6 +22,7 @@ bundled, asks, parts = core("bundled"), core("conditioners.asks"), core("guidanc
 classifier, ops = core("backbone.part_classifier"), core("backbone.ops")
 
 SEED, STEPS = 3, 3
+SCALES = {"reference_scale": 1.0, "audio_scale": 1.0}  # one pass: what is within is tested elsewhere
 STRONG = {"face_weight": 200.0, "non_face_weight": 200.0, "guided": 1.0}
 
 
@@ -65,10 +66,10 @@ def sampled_in_core(name: str) -> torch.Tensor:
     )
     portrait = talker.portrait(picture_YXC, chosen)
     track, reference = talker.track(voice, portrait, chosen), talker.reference(portrait)
-    method = methods()[name]
+    method, within = methods()[name], talker.spec.guidance.derive(**SCALES)
     told = denoise.SamplingOptions(
         schedule=talker.spec.schedule.derive(steps=STEPS, sampler="euler"),
-        guidance=method.derive(within=talker.spec.guidance) if method else talker.spec.guidance,
+        guidance=method.derive(within=within) if method else within,
         seed=SEED,
         classifiers=talker.classifiers(portrait, chosen),
     )
@@ -103,7 +104,7 @@ def sampled_in_host(own: str, lent: str, out: str) -> dict[str, float]:
     def area(height: int, width: int) -> torch.Tensor:
         return core("controls.regions").face_area(known[asks.POSE], height=height, width=width)
 
-    sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, reference_scale=1.5, audio_scale=2.0)
+    sampling = euler_steps(loaded.model, seed=SEED, steps=STEPS, **SCALES)
     made, patched = {}, {}
     for name, method in methods().items():
         patched[name] = loaded.model
