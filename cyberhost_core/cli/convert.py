@@ -4,6 +4,7 @@ echomimic-v2, hallo, animate-anyone    the files of a public model
 assemble                               a full-size system, from Stable Diffusion 1.5 and AnimateDiff
 check                                  recorded cases of the public models (convert_check.py)
 mano                                   a user's own MANO hand (convert_mano.py)
+people-detector                        MediaPipe's networks for body, hands and face (convert_people.py)
 """
 
 import json
@@ -16,6 +17,7 @@ import typer
 from ..errors import Cancelled
 from .convert_check import check
 from .convert_mano import mano
+from .convert_people import people_detector
 from .running import progress_bars, stop_on_signal
 from .systems import Precision
 
@@ -28,6 +30,7 @@ convert = typer.Typer(
 
 convert.command()(check)
 convert.command()(mano)
+convert.command("people-detector")(people_detector)
 
 _MEGABYTE = 1_000_000
 OnBytes = Callable[[int, int], None]

@@ -12,7 +12,8 @@ checked_wave    the look at a sound before all that
 signatures      the sizes that DWPose and ArcFace fixed
 network         a file of either kind, opened      onnx_session    the one place that imports onnxruntime
 torch_network   a puppet network's own file        puppet_networks small twins of DWPose and ArcFace
-graph_network   a network as a list of steps       flatbuffer      tables in a file, as plain data
-tflite          a TensorFlow Lite graph            tflite_steps    and its translation into steps
+graph_network   a network as a list of steps       people_file     several of them in one safetensors file
+flatbuffer      tables in a file, as plain data    tflite          a TensorFlow Lite graph
+tflite_steps    that graph as a list of steps      mediapipe_files MediaPipe's wheel -> a people_file
 protocols       what callers ask of a network, so that another one drops in
 """
