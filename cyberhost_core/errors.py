@@ -32,12 +32,20 @@ class ConfigError(CyberHostError):
     """A setting is outside its range or contradicts another."""
 
 
+class FetchError(CyberHostError):
+    """A public model cannot be fetched: its licences, its hub, the line, the disk, or what has come."""
+
+
 class MissingExtraError(CyberHostError):
     """An optional package is needed here; the message names the extra that installs it."""
 
 
 class Cancelled(CyberHostError):
     """The caller asked to stop; nothing is left half written."""
+
+
+class Paused(Cancelled):
+    """The caller asked to stop; what was done so far is kept, and the same command goes on from there."""
 
 
 def require_extra(package: str, *, extra: str, purpose: str) -> MissingExtraError:

@@ -5,6 +5,7 @@ specs                                       a system's specification in it, olde
 sources, streaming, writing                 one tensor at a time: read, written, a whole checkpoint
 accounting                                  what became of every name
 peers, peer_files                           public models: names and peculiarities, which file is which part
+catalogue, hub, fetching                    public models that can be fetched: which, from where, in one step
 assemble, initial, starting                 systems from their parents; the first weights of a training run
 stable_diffusion, autoencoders, picture_encoder    either autoencoder: to code, to count, to prepare data
 provenance                                  what is said of data and licence

@@ -8,6 +8,7 @@ evaluate, evaluate_gestures, evaluate_guidance, evaluate_classifiers    how good
 memory, parameters, systems        what a system takes and is made of; which one is meant
 prepare, prepare_footage           training data
 train, train_gestures, train_discriminator, train_classifiers, train_recipe
+fetch                   public models in one step
 convert, convert_check, convert_mano, convert_people    other people's weights into files of ours
 doctor, examination     what is installed, what is missing
 """

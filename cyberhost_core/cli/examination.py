@@ -38,6 +38,7 @@ EXTRAS = {
     },
     "audio": {"librosa": "librosa"},
     "detect": {"onnxruntime": "onnxruntime", "opencv-python-headless": "cv2"},
+    "fetch": {"huggingface-hub": "huggingface_hub"},
     "train": {
         "accelerate": "accelerate",
         "onnx": "onnx",

@@ -16,6 +16,7 @@ from .sampling_options import AudioScale, ClassifiersFile, Device, DType, PartsM
 
 if TYPE_CHECKING:
     from ..guidance.parts import PartsGuidance
+    from ..hands.conventions import Conventions
 
 LARGEST_SCALE = 16
 
@@ -25,6 +26,13 @@ class OneHand(StrEnum):
 
     LEFT = "left"
     RIGHT = "right"
+
+
+class Handedness(StrEnum):
+    """Whose left the left hands of a file are."""
+
+    OWN = "own"
+    MIRRORED = "mirrored"
 
 
 class WhenShort(StrEnum):
@@ -132,7 +140,31 @@ def generate(
     dtype: DType = None,
     hands: Annotated[
         Path | None,
-        typer.Option(help="CyberHost, EMO2, EchoMimicV2: a hand track that drives the hands."),
+        typer.Option(
+            help="CyberHost, EMO2, EchoMimicV2: a hand track that drives the hands; ours, npz of SMPL-X or "
+            "MANO, or MediaPipe's landmarks."
+        ),
+    ] = None,
+    hands_fps: Annotated[
+        float | None,
+        typer.Option(
+            min=1, max=1000, help="Frame rate of another program's --hands. [default: as the file says]"
+        ),
+    ] = None,
+    hands_mean: Annotated[
+        str | None,
+        typer.Option(
+            metavar="included|FILE",
+            help="SMPL-X's or MANO's --hands: whether finger turns include the mean pose, or the SMPL-X "
+            "model file that holds it.",
+        ),
+    ] = None,
+    hands_handedness: Annotated[
+        Handedness | None,
+        typer.Option(
+            help="MANO's or MediaPipe's --hands: left is the person's own, or as in a mirror (HaMeR's left "
+            "hands)."
+        ),
     ] = None,
     video: Annotated[
         Path | None,
@@ -197,7 +229,9 @@ def generate(
     ] = None,
     pose_detector: Annotated[
         Path | None,
-        typer.Option(help="Whole-body pose detector (ONNX). [default: the bundled one, for drawn puppets]"),
+        typer.Option(
+            help="DWPose file (ONNX) or people detector. [default: the bundled one, for drawn puppets]"
+        ),
     ] = None,
     face_network: Annotated[
         Path | None,
@@ -240,6 +274,7 @@ def generate(
       cyberhost generate me.png talk.wav -o me.mp4
       cyberhost generate me.png talk.mp3 -o me.mp4 --seed 7 --steps 20 --audio-scale 6
       cyberhost generate me.png talk.wav -o me.mp4 --hands track.json
+      cyberhost generate me.png talk.wav -o me.mp4 --hands beat2.npz --hands-mean SMPLX_NEUTRAL_2020.npz
       cyberhost generate me.png -o me.mp4 --video clip.mp4
       cyberhost generate me.png talk.wav -o me.mp4 -c tiny-emo2 --amplitude 1.3 1
       cyberhost generate me.png talk.wav -o me.mp4 -c tiny-paha
@@ -261,6 +296,7 @@ def generate(
         driving=Driving(
             movement=movement,
             track=hands,
+            conventions=_told(hands_fps, hands_mean, hands_handedness),
             video=video,
             when_short=None if when_short is None else when_short.value,
             gestures=gestures,
@@ -291,6 +327,18 @@ def generate(
         quiet=quiet,
     )
     typer.echo(json.dumps(dataclasses.asdict(report), default=str) if as_json else summary(report))
+
+
+def _told(fps: float | None, mean: str | None, handedness: Handedness | None) -> "Conventions | None":
+    """Gather what was told about a hand track of another program; None: nothing."""
+    from ..hands.conventions import INCLUDED, NOTHING_TOLD, Conventions
+
+    told = Conventions(
+        fps=fps,
+        hand_mean=None if mean is None else INCLUDED if mean == INCLUDED else Path(mean),
+        handedness=None if handedness is None else handedness.value,
+    )
+    return None if told == NOTHING_TOLD else told
 
 
 def _by_parts(method: PartsMethod | None, chosen: Mapping[str, float | None]) -> "PartsGuidance | None":

@@ -3,7 +3,7 @@
     0    done
     1    a fault of this program (a traceback is shown: please report it), or a check that failed
     2    the command or one of its files cannot be used (one sentence says why)
-    130  cancelled; nothing half written is left
+    130  cancelled; nothing half written is left (of a download: what goes on the next time)
 
 Results go to stdout, everything else to stderr, so that `--json` output can be piped.
 """
@@ -13,11 +13,12 @@ import traceback
 
 import typer
 
-from ..errors import Cancelled, CyberHostError
+from ..errors import Cancelled, CyberHostError, Paused
 from .convert import convert
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
+from .fetch import fetch
 from .generate import generate
 from .memory import memory
 from .parameters import parameters
@@ -40,6 +41,7 @@ app.command()(generate)
 app.command()(doctor)
 app.command()(parameters)
 app.command()(memory)
+app.command()(fetch)
 app.add_typer(convert)
 app.add_typer(evaluate)
 app.add_typer(prepare)
@@ -67,6 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         app(arguments, prog_name="cyberhost")
     except SystemExit as leaving:  # what the parser ends with, also on success
         return leaving.code if isinstance(leaving.code, int) else UNUSABLE
+    except Paused as pause:
+        return _say(str(pause), CANCELLED)
     except (Cancelled, KeyboardInterrupt):
         return _say("cancelled; no output was written.", CANCELLED)
     except CyberHostError as error:

@@ -36,7 +36,7 @@ def manifest(
     ] = None,
     pose_detector: Annotated[
         Path | None,
-        typer.Option(help="Whole-body pose network (ONNX). [default: the bundled one, for puppets]"),
+        typer.Option(help="DWPose file (ONNX) or people detector. [default: the bundled one, for puppets]"),
     ] = None,
     style: Annotated[str, typer.Option(help="What people do: speaking, singing or dance.")] = "speaking",
     held_out_every: Annotated[
@@ -64,7 +64,7 @@ def manifest(
       cyberhost prepare manifest clips --pose-detector dw-ll_ucoco_384.onnx --held-out-every 20
     """
     from ..data.manifest_making import make_manifest
-    from ..perception.pose import PoseDetector
+    from ..perception.detectors import open_pose_detector
     from ..pipeline.generate import Progress
 
     def leave_out(path: Path, error: CyberHostError) -> None:
@@ -75,7 +75,7 @@ def manifest(
         entries = make_manifest(
             folder,
             path,
-            detector=PoseDetector(pose_detector or bundled.require(bundled.POSE_DETECTOR)),
+            detector=open_pose_detector(pose_detector or bundled.require(bundled.POSE_DETECTOR)),
             style=style,
             held_out_every=held_out_every,
             licence=licence,

@@ -19,12 +19,11 @@ from . import quaternions
 from .body_offset import body_offset
 from .drawing.surface import rest_places
 from .joints import matrices_of
-from .parameters import STANDARD_SIZE_FRAC, HandParameters, resting_vectors
+from .parameters import DEPTH_FRAC, STANDARD_SIZE_FRAC, HandParameters, resting_vectors
 from .skeleton import OPENPOSE, SIDES, rest_offsets
 from .solver import Attempts, Goal, solved, starts, together
 from .track import HandTrack
 
-DEPTH_FRAC = 0.2  # of the wrists, before the body: keypoints do not tell it
 FEWEST_POINTS = 10  # a hand of which less is seen is taken as not there
 _AT_ONCE = 200  # frames: bounds the memory, whatever the length
 _COARSE_STEPS, _FINE_STEPS = 6, 14  # of all starts, of the best

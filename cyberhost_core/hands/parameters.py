@@ -23,6 +23,7 @@ VECTOR_NUMBERS = len(SIDES) * HAND_NUMBERS
 OFFSET_NUMBERS = 8  # see body_offset
 LIMB_POINTS = (2, 3, 5, 6, 8, 9, 10, 11, 12, 13)  # OpenPose: arms and legs, but the wrists, which hands have
 STANDARD_SIZE_FRAC = 28.0 / 128.0  # wrist to middle tip, of the height of a half-body picture
+DEPTH_FRAC = 0.2  # of the wrists, before the body, where keypoints do not tell it
 LENGTH_TOLERANCE = 0.01  # a quaternion this far off length 1 was rounded; further off, it is something else
 # A wrist whose fingers point up and whose palm looks to the midline: turns that gestures come near to all lie
 # within half a turn of it, so that the first sign of a clip does not depend on where the clip starts.

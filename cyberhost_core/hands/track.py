@@ -19,14 +19,17 @@ from ..errors import MediaError, PoseError
 from ..media.output import writing, written_whole
 from ..types import FACE_POINTS, SEEN, Pose
 from ..units import between_frames
+from .conventions import NOTHING_TOLD, Conventions
 from .mixing import mixed
 from .parameters import HandParameters
 from .poses import with_hands_filled
 from .track_content import TrackContent
-from .track_json import read_json, write_json
+from .track_json import parsed_json, read_json, write_json
+from .track_mediapipe import is_mediapipe, read_mediapipe
+from .track_npz import read_npz
 from .track_tensors import read_tensors, write_tensors
 
-_TENSORS = ".safetensors"
+_TENSORS, _ARRAYS = ".safetensors", ".npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,16 +116,18 @@ def save_hand_track(path: str | Path, track: HandTrack, *, decimals: int = 2) ->
             write_json(part, content, decimals=decimals)
 
 
-def load_hand_track(path: str | Path) -> HandTrack:
+def load_hand_track(path: str | Path, told: Conventions = NOTHING_TOLD) -> HandTrack:
     """Read a track; a hand that a frame has as parameters alone gets its keypoints from them.
 
+    told: what a file of another program leaves open (npz of SMPL-X or MANO, MediaPipe's landmarks)
+
     Raises:   MediaError: no such file, damaged, another format, wrong counts, values that are not numbers
-              PoseError: no frame shows a hand
+              PoseError: no frame shows a hand; ConfigError: what is to be told was not, or is told in vain
     """
     path = Path(path)
     if not path.is_file():
         raise MediaError(f"There is no hand track file {path}; check the path.")
-    content = read_tensors(path) if path.suffix == _TENSORS else read_json(path)
+    content = _content(path, told)
     frames = len(content.points["body"])
     pose = Pose(
         body_FKC=content.points["body"],
@@ -135,6 +140,19 @@ def load_hand_track(path: str | Path) -> HandTrack:
     made = content.parameters
     pose = pose if made is None else with_hands_filled(pose, made)
     return HandTrack(pose, fps=content.fps, source=content.source, parameters=made)
+
+
+def _content(path: Path, told: Conventions) -> TrackContent:
+    if path.suffix == _ARRAYS:
+        return read_npz(path, told)
+    if path.suffix == _TENSORS:
+        told.require_use(path, uses=())
+        return read_tensors(path)
+    content = parsed_json(path)
+    if is_mediapipe(content):
+        return read_mediapipe(content, path, told)
+    told.require_use(path, uses=())
+    return read_json(content, path)
 
 
 def at_fps(track: HandTrack, fps: float) -> HandTrack:

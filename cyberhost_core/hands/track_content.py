@@ -52,7 +52,8 @@ def checked_format(found: Any, path: Path) -> None:
     """Check the format's name."""
     if found != FORMAT:
         raise MediaError(
-            f"{path} is no hand track: its format is {found!r}, but {FORMAT!r} was expected; {GIVE}."
+            f"{path} is no hand track: its format is {found!r}, but {FORMAT!r} was expected; {GIVE}, or one "
+            "of another program that docs/hand-tracks.md lists."
         )
 
 

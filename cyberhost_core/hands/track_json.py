@@ -59,12 +59,23 @@ def write_json(path: Path, content: TrackContent, *, decimals: int) -> None:
     path.write_text(_one_frame_per_line(head, frames), encoding="utf-8")
 
 
-def read_json(path: Path) -> TrackContent:
-    """Read a track.
+def parsed_json(path: Path) -> Any:
+    """Read whatever JSON a file holds.
 
-    Raises:   MediaError: not JSON, another format, wrong counts, values that are not numbers
+    Raises:   MediaError: it is none
     """
-    content = _read(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise MediaError(f"{path} cannot be read as JSON ({error}), as hand tracks are; {GIVE}.") from error
+
+
+def read_json(content: Any, path: Path) -> TrackContent:
+    """Read a track from a file's content.
+
+    Raises:   MediaError: another format, wrong counts, values that are not numbers
+    """
+    checked_format(content.get("format") if isinstance(content, dict) else None, path)
     width, height = checked_canvas(content.get("canvas"), path)
     frames = content.get("frames")
     if not isinstance(frames, list) or not frames:
@@ -112,15 +123,6 @@ def _parameter_frames(parameters: HandParameters) -> list[dict[str, Any]]:
 def _one_frame_per_line(head: dict[str, Any], frames: Iterable[dict[str, Any]]) -> str:
     lines = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in frames)
     return f'{json.dumps(head, allow_nan=False)[:-1]}, "frames": [\n{lines}\n]}}\n'
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise MediaError(f"{path} cannot be read as JSON ({error}), as hand tracks are; {GIVE}.") from error
-    checked_format(content.get("format") if isinstance(content, dict) else None, path)
-    return content
 
 
 def _part(frames: list[Any], name: str, *, path: Path) -> np.ndarray:

@@ -14,6 +14,9 @@ network         a file of either kind, opened      onnx_session    the one place
 torch_network   a puppet network's own file        puppet_networks small twins of DWPose and ArcFace
 graph_network   a network as a list of steps       people_file     several of them in one safetensors file
 flatbuffer      tables in a file, as plain data    tflite          a TensorFlow Lite graph
+people          that file's networks -> Pose       detectors       a detector of either kind, opened
+people_bodies   their first two: 33 points         people_points   those and the mesh, in a Pose's order
+people_regions  turned squares of a picture        anchors         what finders of bodies and palms say
 tflite_steps    that graph as a list of steps      mediapipe_files MediaPipe's wheel -> a people_file
 protocols       what callers ask of a network, so that another one drops in
 """

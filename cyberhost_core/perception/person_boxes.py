@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 from ..errors import CheckpointError
 from ..types import PACKED_POINTS, Pose
 from .network import open_network
-from .pose import PoseDetector
+from .protocols import FindsPoseInBoxes
 
 INPUT_PX = 640
 STRIDES_PX = (8, 16, 32)
@@ -74,7 +74,7 @@ class PersonDetector:
 
 
 def poses_in_boxes(
-    detector: PoseDetector, images_FYXC: np.ndarray, boxes_of_frame: list[np.ndarray]
+    detector: FindsPoseInBoxes, images_FYXC: np.ndarray, boxes_of_frame: list[np.ndarray]
 ) -> list[Pose]:
     """Detect everybody who has a box; the poses are as many as the fullest frame has people.
 

@@ -19,6 +19,18 @@ class FindsPose(Protocol):
 
 
 @runtime_checkable
+class FindsPoseInBoxes(FindsPose, Protocol):
+    """The same of whoever is in a box (4,) or (F, 4), px, which is widened by padding; says what runs it."""
+
+    @property
+    def runs_on(self) -> str: ...
+
+    def detect(
+        self, images_FYXC: np.ndarray, *, box: np.ndarray | None = None, padding: float = ...
+    ) -> Pose: ...
+
+
+@runtime_checkable
 class DescribesFace(Protocol):
     """Turns the face of a picture (Y, X, 3), with its points (1, 68, 3), into a vector (D,) of length 1."""
 

@@ -10,9 +10,16 @@ from torch.nn.functional import grid_sample
 
 
 def warp(
-    images_FYXC: np.ndarray, image_from_crop_F23: np.ndarray, *, height: int, width: int
+    images_FYXC: np.ndarray,
+    image_from_crop_F23: np.ndarray,
+    *,
+    height: int,
+    width: int,
+    beyond: str = "zeros",
 ) -> torch.Tensor:
-    """Sample a crop of height x width out of every picture, bilinearly; outside the picture is black.
+    """Sample a crop of height x width out of every picture, bilinearly.
+
+    beyond: what lies outside the picture: "zeros" (black), or "border" (its edge goes on)
 
     Shapes:   images_FYXC (F, Y, X, 3) uint8; image_from_crop_F23 (F, 2, 3); result (F, 3, height, width)
               float32
@@ -27,7 +34,7 @@ def warp(
     last = torch.tensor([max(columns - 1, 1), max(rows - 1, 1)], dtype=torch.float64)
     grid = (places_FSC / last * 2 - 1).reshape(-1, height, width, 2).to(torch.float32)
     images_FCYX = torch.from_numpy(np.ascontiguousarray(images_FYXC)).permute(0, 3, 1, 2).to(torch.float32)
-    return grid_sample(images_FCYX, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+    return grid_sample(images_FCYX, grid, mode="bilinear", padding_mode=beyond, align_corners=True)
 
 
 def similarity(source_K2: np.ndarray, target_K2: np.ndarray) -> np.ndarray:

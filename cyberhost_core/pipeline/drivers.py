@@ -7,6 +7,7 @@ from .options import Driving
 _NAMES = {
     "movement": "A movement box (--movement)",
     "track": "A hand track (--hands)",
+    "conventions": "What a hand track leaves open (--hands-fps, --hands-mean, --hands-handedness)",
     "video": "A driving video (--video)",
     "when_short": "What to do with a short track (--when-short)",
     "gestures": "A gesture model (--gestures)",
@@ -15,9 +16,18 @@ _NAMES = {
     "one_hand": "One hand alone (--one-hand)",
 }
 _TAKES: dict[Drawing | None, set[str]] = {
-    "movement": {"movement", "track", "video", "when_short"},
-    "hand_maps": {"track", "video", "when_short", "gestures", "amplitude", "style", "one_hand"},
-    "hands": {"track", "video", "when_short"},
+    "movement": {"movement", "track", "conventions", "video", "when_short"},
+    "hand_maps": {
+        "track",
+        "conventions",
+        "video",
+        "when_short",
+        "gestures",
+        "amplitude",
+        "style",
+        "one_hand",
+    },
+    "hands": {"track", "conventions", "video", "when_short"},
     "face_box": set(),
     "skeleton": {"video"},
     None: set(),
@@ -55,6 +65,11 @@ def require_drivers(system: str, drawing: Drawing | None, driving: Driving) -> N
                     f"{_NAMES[name]} was given beside {_lower(driver)}, which takes its place; leave one of "
                     "them out."
                 )
+    if "conventions" in given and "track" not in given:
+        raise ConfigError(
+            f"{_NAMES['conventions']} was told, but no hand track drives; give one with --hands, or leave it "
+            "out."
+        )
     has_track = "track" in given or "video" in given
     if "when_short" in given and not has_track:
         raise ConfigError(

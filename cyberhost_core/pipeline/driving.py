@@ -30,6 +30,7 @@ from ..gesture.sampling import generate_motion
 from ..hands.alignment import align_track
 from ..hands.arms import with_arms
 from ..hands.body_offset import body_offset
+from ..hands.conventions import NOTHING_TOLD
 from ..hands.drawing.motion_maps import MotionMaps
 from ..hands.fit import with_parameters
 from ..hands.parameters import HandParameters
@@ -146,7 +147,7 @@ _DRAWERS: dict[Drawing, Callable[[Scene], Mapping[Ask, Any]]] = {
 def _driver(scene: Scene) -> HandTrack:
     """Fit the track that was given, or the person of the video, to the portrait; as long as the sound."""
     if scene.driving.track is not None:
-        track = load_hand_track(scene.driving.track)
+        track = load_hand_track(scene.driving.track, scene.driving.conventions or NOTHING_TOLD)
     else:
         assert scene.driving.video is not None, "required above"
         pose, fps = _person_of(scene, scene.driving.video), video_facts(scene.driving.video).fps

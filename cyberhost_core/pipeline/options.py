@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .. import bundled
 from ..guidance.parts import PartsGuidance
+from ..hands.conventions import Conventions
 from ..hands.skeleton import Side
 
 PEOPLE_PADDING = 1.25  # DWPose's own, around a person's box
@@ -30,13 +31,14 @@ class Networks:
         """Room around a picture for the detector, as a ratio of its size.
 
         A puppet fills its picture; DWPose wants the room around a person that it was trained with. Detectors
-        of puppets are the bundled ones, and those that training wrote in the same format.
+        of puppets are the bundled ones, and those that training wrote in the same format; the people
+        detector sees its picture whole in a square, however it is framed.
         """
         path = self.pose_detector
-        knows_puppets = (
+        sees_it_whole = (
             path is None or path.suffix == bundled.POSE_NETWORK.suffix or path.parent == bundled.FOLDER
         )
-        return 1.0 if knows_puppets else PEOPLE_PADDING
+        return 1.0 if sees_it_whole else PEOPLE_PADDING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +47,16 @@ class Driving:
 
     Units:    movement: width and height of the movement box as fractions of the picture; amplitude: of the
               left and the right hand, times what is usual
-    track: a hand track file; video: a clip whose person drives; when_short: what to do where either ends
-    before the sound: "hold last" (None), "loop" or "error". gestures: weights of stage 1; None: the bundled
-    ones. style: of hands made from the voice, one of the weights' own; None: "speaking". one_hand: "left" or
-    "right", the only hand to make from the voice; None: both.
+    track: a hand track file; conventions: what it leaves open, where another program wrote it. video: a clip
+    whose person drives; when_short: what to do where either ends before the sound: "hold last" (None), "loop"
+    or "error". gestures: weights of stage 1; None: the bundled ones. style: of hands made from the voice, one
+    of the weights' own; None: "speaking". one_hand: "left" or "right", the only hand to make from the voice;
+    None: both.
     """
 
     movement: tuple[float, float] | None = None
     track: Path | None = None
+    conventions: Conventions | None = None
     video: Path | None = None
     when_short: str | None = None
     gestures: Path | None = None

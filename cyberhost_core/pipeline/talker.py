@@ -30,9 +30,10 @@ from ..media.audio import Sound
 from ..media.fit import fit_image
 from ..media.probe import video_facts
 from ..perception.clip_image import ClipImage
+from ..perception.detectors import open_pose_detector
 from ..perception.face_identity import FaceIdentity
 from ..perception.hearing import Hearing, hear, load_hearing
-from ..perception.pose import PoseDetector
+from ..perception.protocols import FindsPoseInBoxes
 from ..sampling.critics import Classifiers
 from ..sampling.denoise import OnStep, SamplingOptions
 from ..sampling.network import place_of
@@ -90,9 +91,9 @@ class Talker:
         return cls(stored, model, networks=networks or Networks())
 
     @cached_property
-    def pose_detector(self) -> PoseDetector:
+    def pose_detector(self) -> FindsPoseInBoxes:
         """What finds people, in the portrait and in a video; opened when somebody looks."""
-        return PoseDetector(self.networks.pose_detector or bundled.require(bundled.POSE_DETECTOR))
+        return open_pose_detector(self.networks.pose_detector or bundled.require(bundled.POSE_DETECTOR))
 
     @cached_property
     def face_identity(self) -> FaceIdentity:

@@ -23,7 +23,7 @@ from ..data.store import Bucket, StoreIndex, write_index, write_video
 from ..errors import CyberHostError
 from ..hands.parameters import HandParameters
 from ..hands.skeleton import SIDES
-from ..perception.pose import PoseDetector
+from ..perception.protocols import FindsPoseInBoxes
 from ..perception.speech import SpeechFeatures
 from ..types import Pose
 from ..units import SPEECH_RATE_HZ, frame_count
@@ -147,7 +147,7 @@ def clip_files(folder: Path) -> list[Path]:
 
 
 def prepare_store(
-    clips: Path, out: Path, *, encoder: Encoder, speech: SpeechFeatures, detector: PoseDetector, say: Say
+    clips: Path, out: Path, *, encoder: Encoder, speech: SpeechFeatures, detector: FindsPoseInBoxes, say: Say
 ) -> None:
     """Encode rendered clips into a store for the trainer.
 

@@ -41,7 +41,7 @@ from .recipes.recipe import Recipe
 from .recipes.writing import resolved_text
 from .stage import StageConfig, TrainingModule, set_up
 from .trainer import Model, Trainer, Validate
-from .validation import audio_gap, sample_clip
+from .validation import held_out_errors, sample_clip
 
 Show = Callable[[int, dict[str, float]], None]
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -244,7 +244,7 @@ def _validation(
         device = next(model.parameters()).device
         there = batch.to(device)
         with torch.autocast(device.type, _AUTOCAST.get(precision), enabled=precision != "no"):
-            values = audio_gap(model, there)
+            values = held_out_errors(model, there)
         if vae is not None:
             frames = sample_clip(model, vae.to(device), there)
             log.picture(step, "clip", contact_sheet(frames, columns=len(frames), scale=1))

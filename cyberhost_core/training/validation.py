@@ -17,21 +17,27 @@ from .stage import TrainingModule
 
 
 @torch.no_grad()
-def audio_gap(model: SystemModel, batch: Batch) -> dict[str, float]:
-    """Compare the face's error with the true sound and with another clip's.
+def held_out_errors(model: SystemModel, batch: Batch) -> dict[str, float]:
+    """Give the error, that of face and hands alone, and compare the face's with another clip's sound.
 
     The plain loss falls long before a model listens; this gap is zero until it does, and then grows. Clips of
     the batch exchange their sounds; a system that hears nothing has none.
 
-    Shapes:   returns held_out, the plain error, and audio_gap = (error with a wrong sound - with the true
-              one) / the true one
+    Shapes:   returns held_out, the plain error; held_out_face and held_out_hands, the same where they are;
+              audio_gap = (the face's error with a wrong sound - with the true one) / the true one
     """
     module = TrainingModule(model, ())
     sounds = {name: value.roll(1, dims=0) for name, value in batch.drive.items() if name == "audio"}
     wrong = replace(batch, drive={**batch.drive, **sounds})
-    true_error, wrong_error = (_face_error(module, one) for one in (batch, wrong))
-    overall = _error(module, batch).mean()
-    return {"held_out": float(overall), "audio_gap": float((wrong_error - true_error) / true_error)}
+    error = _error(module, batch)
+    face, hands = (_where(batch, part, error) for part in ("face_mask", "hands_mask"))
+    wrong_face = _where(batch, "face_mask", _error(module, wrong))
+    return {
+        "held_out": float(error.mean()),
+        "held_out_face": float(face),
+        "held_out_hands": float(hands),
+        "audio_gap": float((wrong_face - face) / face),
+    }
 
 
 def sample_clip(model: SystemModel, vae: TinyVAE | StableDiffusionVAE, batch: Batch) -> np.ndarray:
@@ -54,9 +60,9 @@ def sample_clip(model: SystemModel, vae: TinyVAE | StableDiffusionVAE, batch: Ba
     return ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
-def _face_error(module: TrainingModule, batch: Batch) -> Tensor:
-    mask = batch.targets["face_mask"]
-    return (_error(module, batch) * mask).sum() / mask.sum()
+def _where(batch: Batch, name: str, error: Tensor) -> Tensor:
+    mask = batch.targets[name]
+    return (error * mask).sum() / mask.sum()
 
 
 def _error(module: TrainingModule, batch: Batch) -> Tensor:

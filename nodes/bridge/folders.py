@@ -9,7 +9,7 @@ import nodes
 from ...cyberhost_core import bundled
 
 KEY = "cyberhost"
-EXTENSIONS = {".safetensors", ".onnx"}
+EXTENSIONS = {".safetensors", ".onnx", ".npz"}
 PORTRAITS_WEB = "cyberhost-portraits"  # js/lib/graph.js fetches from /extensions/<this>
 
 

@@ -6,7 +6,7 @@ from ...cyberhost_core.hands.track import hand_tracks
 from .files import offered, offered_path
 
 _BUNDLED = " (bundled)"
-SUFFIXES = (".json", ".safetensors")
+SUFFIXES = (".json", ".safetensors", ".npz")
 
 
 def hand_track_names() -> list[str]:

@@ -11,8 +11,10 @@ from torch import Tensor
 from ...cyberhost_core.controls.pose_keypoint import keypoints_from_pose
 from ...cyberhost_core.controls.skeleton_map import draw_skeleton_on
 from ...cyberhost_core.errors import PoseError
+from ...cyberhost_core.perception.detectors import open_pose_detector
 from ...cyberhost_core.perception.person_boxes import PersonDetector, poses_in_boxes
-from ...cyberhost_core.perception.pose import PoseDetector, require_person
+from ...cyberhost_core.perception.pose import require_person
+from ...cyberhost_core.perception.protocols import FindsPoseInBoxes
 from ...cyberhost_core.types import PACKED_POINTS, Pose
 from ..bridge.progress import in_batches
 from .images import frames_from_image, image_from_maps, maps_from_image
@@ -40,10 +42,10 @@ def detect(
 
     Units:    padding: of the whole picture; boxes that a person detector finds get DWPose's own
     Raises:   PoseError: nobody in any picture; ImageError: no pictures
-              CheckpointError, MissingExtraError: see PoseDetector
+              CheckpointError, MissingExtraError: see open_pose_detector
     """
     frames_FYXC = frames_from_image(image)
-    detector = PoseDetector(detector_path)
+    detector = open_pose_detector(detector_path)
     if person_detector_path is None:
         pose = _whole_pictures(detector, frames_FYXC, padding=padding)
         return Detection([require_person(pose)], f"pose: {detector.runs_on}")
@@ -73,7 +75,7 @@ def overlays(image: Tensor, people: list[Pose]) -> Tensor:
     return torch.cat(drawn)
 
 
-def _whole_pictures(detector: PoseDetector, frames_FYXC: np.ndarray, *, padding: float) -> Pose:
+def _whole_pictures(detector: FindsPoseInBoxes, frames_FYXC: np.ndarray, *, padding: float) -> Pose:
     found = [
         detector.detect(frames_FYXC[batch], padding=padding).packed_FKC()
         for batch in in_batches(len(frames_FYXC), size=_BATCH)
@@ -82,7 +84,7 @@ def _whole_pictures(detector: PoseDetector, frames_FYXC: np.ndarray, *, padding:
     return Pose.from_packed(np.concatenate(found), height=height, width=width)
 
 
-def _everybody(detector: PoseDetector, finder: PersonDetector, frames_FYXC: np.ndarray) -> list[Pose]:
+def _everybody(detector: FindsPoseInBoxes, finder: PersonDetector, frames_FYXC: np.ndarray) -> list[Pose]:
     count, (height, width) = len(frames_FYXC), frames_FYXC.shape[1:3]
     packed: list[np.ndarray] = []
     for batch in in_batches(count, size=_BATCH):

@@ -3,6 +3,7 @@
 small_spec      a SystemSpec: two stages, the coarser without attention, as in the paper
 build           spec -> model whose every weight is random, so that no part is silent
 clips           spec -> everything that drives some clips, random
+hub             a server that huggingface_hub takes for the Hugging Face hub
 """
 
 import sys
@@ -10,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -50,6 +52,9 @@ from cyberhost_core.hands.parameters import HandParameters
 from cyberhost_core.systems.model import SystemModel
 from cyberhost_core.systems.spec import LongVideoSpec, SystemSpec
 from cyberhost_core.types import PACKED_POINTS, Pose
+
+if TYPE_CHECKING:
+    from .small_hub import SmallHub
 
 # Inputs that are normal; all others lie in 0..1.
 UNBOUNDED = {"latents", "noised", "past", "audio", "face_vector", "image_vector"}
@@ -270,3 +275,22 @@ def make_store(tmp_path: Path, make_video: Callable[..., PreparedVideo]) -> Call
         return PreparedVideos(folder)
 
     return make_store
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[SmallHub]":
+    """Serve the catalogue's imitations to this process, which has neither token nor cache of its user's."""
+    constants = pytest.importorskip("huggingface_hub.constants", reason="needs the extra fetch")
+    from .small_hub import SmallHub, imitations
+
+    hub = SmallHub({repository: dict(files) for repository, files in imitations().items()})
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)  # HF_ENDPOINT is read once, when it is imported
+    where = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", where)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 20)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)  # between two tries
+    yield hub
+    hub.close()

@@ -20,6 +20,7 @@ import torch
 from cyberhost_core import bundled
 from cyberhost_core.cli.main import CANCELLED, FAULT, OK, UNUSABLE, main
 from cyberhost_core.errors import Cancelled, CheckpointError
+from cyberhost_core.hands.conventions import Conventions
 from cyberhost_core.media.images import read_image, save_png
 from cyberhost_core.media.video import VideoWriter, read_frames
 from cyberhost_core.pipeline.options import Driving, GenerateOptions, Networks
@@ -111,6 +112,22 @@ def test_every_option_reaches_the_core(files: SimpleNamespace, pipeline: SimpleN
     assert call["checkpoint_path"] == Path("full.st")
     assert call["out_path"] == files.out
     np.testing.assert_array_equal(call["image_YXC"], PORTRAIT)
+
+
+@pytest.mark.parametrize(
+    ("told", "conventions"),
+    [
+        ("--hands-mean included", Conventions(hand_mean="included")),
+        ("--hands-mean SMPLX.npz --hands-fps 30", Conventions(fps=30, hand_mean=Path("SMPLX.npz"))),
+        ("--hands-handedness mirrored", Conventions(handedness="mirrored")),
+    ],
+)
+def test_what_a_hand_file_leaves_open_reaches_the_core(
+    files: SimpleNamespace, pipeline: SimpleNamespace, told: str, conventions: Conventions
+) -> None:
+    arguments = ["generate", files.image, files.audio, "-o", str(files.out), "--hands", "hands.npz"]
+    assert main([*arguments, *told.split()]) == OK
+    assert pipeline.calls[0]["options"].driving == Driving(track=Path("hands.npz"), conventions=conventions)
 
 
 def test_without_choices_of_ones_own_the_core_gets_none(

@@ -11,6 +11,7 @@ import torch
 
 from cyberhost_core.conditioners.asks import CONFIDENCE, MAP, Ask
 from cyberhost_core.conditioners.drawn_maps import DrawnMaps
+from cyberhost_core.controls.hand_drawing import draw_peer_hands
 from cyberhost_core.controls.skeleton_map import draw_hands_on, draw_skeleton
 from cyberhost_core.errors import ConfigError, PoseError
 from cyberhost_core.hands.alignment import align_track
@@ -28,6 +29,8 @@ from cyberhost_core.systems import cyberhost, emo2
 from cyberhost_core.systems.published import published
 from cyberhost_core.systems.spec import SystemSpec
 from cyberhost_core.types import Pose
+
+from .foreign_hands import FLAT, KnownHands, apart_deg, known_hands, smplx_arrays, written
 
 FRAMES = 12
 
@@ -154,6 +157,60 @@ def test_on_a_movement_map_hands_are_drawn_over_the_box(
     torch.testing.assert_close(frames, draw_hands_on(box[0], fitted))
 
 
+# Hands from elsewhere
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> tuple[KnownHands, Path]:
+    """What a generator of gestures writes, at 30 frames per second."""
+    hands = known_hands(FRAMES)
+    return hands, written(tmp_path, smplx_arrays(hands))
+
+
+def test_hands_of_a_generated_body_drive_emo2_turned_as_they_were(portrait: Pose, spoken) -> None:
+    hands, path = spoken
+    driven = drawn(scene(portrait, emo2.tiny(), fps=30, track=path, conventions=FLAT))
+    made = driven[MAP].hands
+    assert apart_deg(hands.turns_FHJ33, made.matrices()).max() < 0.05
+    assert (driven[CONFIDENCE] == 1).all()
+    maps = driven[MAP][torch.arange(FRAMES)].numpy()
+    places = (made.translations()[..., :2] * (portrait.width, portrait.height)).astype(int)
+    for hand in (0, 1):  # red, green: each hand's surface lies over its wrist
+        shown = maps[np.arange(FRAMES), hand, places[:, hand, 1], places[:, hand, 0]]
+        assert (shown > 0).mean() > 0.9
+    assert (maps[:, 3:].max(axis=(1, 2, 3)) > 0).all(), "arms come along"
+
+
+def test_hands_of_a_generated_body_land_on_the_portraits_shoulders(portrait: Pose, spoken) -> None:
+    _, path = spoken
+    limbs = drawn(scene(portrait, emo2.tiny(), fps=30, track=path, conventions=FLAT))[MAP].limbs
+    shoulders, wanted = np.median(limbs.body_FKC[:, [2, 5], :2], axis=0), portrait.body_FKC[0, [2, 5], :2]
+    width = np.linalg.norm(wanted[1] - wanted[0])
+    np.testing.assert_allclose(shoulders, wanted, atol=0.15 * width)
+
+
+def test_hands_of_a_generated_body_drive_echomimic_v2(portrait: Pose, spoken) -> None:
+    _, path = spoken
+    maps = drawn(scene(portrait, published("echomimic-v2"), fps=30, track=path, conventions=FLAT))[MAP]
+    fitted = align_track(load_hand_track(path, FLAT), portrait).pose
+    torch.testing.assert_close(maps[torch.arange(FRAMES)], draw_peer_hands(fitted))
+    for hand_FKC in (fitted.left_hand_FKC, fitted.right_hand_FKC):
+        at = hand_FKC[..., :2].astype(int)
+        inside = ((at > 0) & (at < (portrait.width, portrait.height))).all(axis=-1)
+        frame = np.nonzero(inside)[0]
+        x, y = at[inside].T
+        assert inside.mean() > 0.8
+        assert (maps[torch.arange(FRAMES)].amax(dim=1).numpy()[frame, y, x] > 0).mean() > 0.95
+
+
+def test_a_generated_body_is_brought_to_the_videos_rate(portrait: Pose, spoken) -> None:
+    _, path = spoken
+    chosen = {"track": path, "conventions": FLAT, "when_short": "error"}
+    assert len(drawn(scene(portrait, emo2.tiny(), frames=10, fps=25, **chosen))[MAP]) == 10  # 0.4 s
+    with pytest.raises(PoseError, match=r"has 10 frames .* but 12 were expected"):
+        drawn(scene(portrait, emo2.tiny(), frames=12, fps=25, **chosen))
+
+
 def test_a_video_is_followed_with_the_whole_body_fitted_to_the_portrait(
     portrait: Pose, acted: HandTrack, tmp_path: Path
 ) -> None:
@@ -207,6 +264,11 @@ def test_a_track_is_fitted_before_it_is_cut(portrait: Pose, acted: HandTrack, tm
         (emo2.tiny(), {"track": Path("a"), "style": "dance"}, r"was given beside a hand track"),
         (emo2.tiny(), {"track": Path("a"), "one_hand": "left"}, r"\(--one-hand\) was given beside a hand"),
         (cyberhost.tiny(), {"one_hand": "left"}, r"One hand alone \(--one-hand\) was given, but 'cyberhost-"),
+        (
+            cyberhost.tiny(),
+            {"conventions": FLAT},
+            r"leaves open .* was told, but no hand track",
+        ),
         (cyberhost.tiny(), {"when_short": "loop"}, r"neither a hand track nor a video drives"),
     ],
 )

@@ -17,6 +17,7 @@ from cyberhost_core.hands.track import HandTrack, hand_tracks, load_hand_track, 
 from cyberhost_core.media.audio import read_sound
 from cyberhost_core.media.video import read_frames
 
+from ..core.foreign_hands import FLAT, known_hands, smplx_arrays, written
 from .gesture_models import fitted_example, write_gesture_model
 from .prompts import Prompt, complaint, heard, node, portrait
 from .server import Client
@@ -244,6 +245,46 @@ def test_only_gesture_models_are_offered_and_no_checkpoint_loader_offers_them(ho
 
 def choices(spec: list) -> list[str]:
     return spec[0] if isinstance(spec[0], list) else spec[1]["options"]
+
+
+# Hands from elsewhere
+
+
+@pytest.fixture(scope="module")
+def body(host: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a generator of gestures writes, in the input folder."""
+    return put(host, written(tmp_path_factory.mktemp("bodies"), smplx_arrays(known_hands(12)), "body.npz"))
+
+
+def test_hands_of_a_generated_body_are_the_cores(host: Client, run: Run, body: str):
+    made = run({"track": node("CyberHostHandTrackFromFile", file=body, hand_mean="included")})
+    wanted = load_hand_track(host.server.folder / "input" / body, FLAT)
+    assert made.fps == wanted.fps == 30
+    np.testing.assert_allclose(made.parameters.vectors_FD, wanted.parameters.vectors_FD, atol=1e-6)
+    np.testing.assert_allclose(made.pose.body_FKC, wanted.pose.body_FKC, atol=1e-3)
+
+
+def test_the_mean_pose_comes_from_a_model_in_its_folder(host: Client, run: Run, body: str, tmp_path: Path):
+    model = tmp_path / "means.npz"
+    np.savez(model, hands_meanl=np.full(45, 0.1), hands_meanr=np.full(45, -0.1))
+    name = host.add_model("cyberhost", model)
+    assert name in choices(host.object_info()["CyberHostHandTrackFromFile"]["input"]["optional"]["hand_mean"])
+    made = run({"track": node("CyberHostHandTrackFromFile", file=body, hand_mean=name, fps=24.0)})
+    flat = run({"track": node("CyberHostHandTrackFromFile", file=body, hand_mean="included")})
+    assert made.fps == 24
+    assert not np.allclose(made.parameters.vectors_FD, flat.parameters.vectors_FD, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, ["body.npz does not say whether its finger turns include the hands' mean pose"]),
+        ({"hand_mean": "included", "handedness": "own"}, ["was told a handedness, own", "leave it out"]),
+    ],
+)
+def test_what_a_body_leaves_open_is_asked(host: Client, body: str, told: dict, words: list[str]):
+    prompt = {"track": node("CyberHostHandTrackFromFile", file=body, **told)}
+    assert lacking(["CyberHostHandTrackFromFile", *words], complaint(host, prompt, "track", 1)) == []
 
 
 # Keyframes, edits, joins

@@ -18,7 +18,7 @@ from ...hands.poses import pose_from_parameters
 from ...media.audio import Sound
 from ...metrics.hand_landing import hand_landing
 from ...metrics.lip_sync import lip_sync, mouth_opening, shuffled_lip_sync
-from ...perception.pose import PoseDetector
+from ...perception.protocols import FindsPoseInBoxes
 from ...pipeline.options import Driving, GenerateOptions, Networks
 from ...pipeline.talker import Talker
 from ...puppets.performance import random_performance
@@ -108,7 +108,7 @@ def _shoot(talker: Talker, actor: Actor, *, gestures: Path, exam: VideoExam, see
     return _Shot(actor, talker.pose_detector.detect(frames_FYXC, padding=1.0), driven)
 
 
-def _true_landing(detector: PoseDetector, actor: Actor, *, exam: VideoExam, talker: Talker) -> float:
+def _true_landing(detector: FindsPoseInBoxes, actor: Actor, *, exam: VideoExam, talker: Talker) -> float:
     """How far the detector's hands are from those of a true render."""
     video = render_performance(
         actor.identity,

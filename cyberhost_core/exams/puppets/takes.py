@@ -18,7 +18,7 @@ from ...conditioners.values import Encoded
 from ...controls.movement_map import fixed_box
 from ...guidance.parts import PartsGuidance
 from ...media.audio import Sound
-from ...perception.pose import PoseDetector
+from ...perception.protocols import FindsPoseInBoxes
 from ...pipeline.options import Driving, GenerateOptions
 from ...pipeline.portrait import Portrait
 from ...pipeline.talker import Talker
@@ -130,7 +130,7 @@ class Model:
 class Truth:
     """Shoot with the renderer: the same puppet and voice, moving and focused as the take asks."""
 
-    def __init__(self, detector: PoseDetector, *, height: int, width: int) -> None:
+    def __init__(self, detector: FindsPoseInBoxes, *, height: int, width: int) -> None:
         self._detector, self._height, self._width = detector, height, width
 
     def shoot(self, actor: Actor, take: Take) -> Clip:
@@ -188,7 +188,7 @@ def _actor(talker: Talker, identity: Identity, utterance: Utterance) -> Actor:
 
 
 def _clip(
-    frames_FYXC: np.ndarray, actor: Actor, take: Take, *, detector: PoseDetector, seconds: float
+    frames_FYXC: np.ndarray, actor: Actor, take: Take, *, detector: FindsPoseInBoxes, seconds: float
 ) -> Clip:
     pose = detector.detect(frames_FYXC, padding=1.0)
     box = fixed_box(actor.pose, width_frac=take.movement[0], height_frac=take.movement[1])
