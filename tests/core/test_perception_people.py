@@ -65,10 +65,10 @@ def test_upwards_in_a_region_is_the_direction_it_was_given() -> None:
 
 def test_a_hand_looks_along_its_middle_finger() -> None:
     first = hand_region(np.array([[0.0, 0], [10, -2], [10, 4]]))  # wrist, index, little finger: to the right
-    np.testing.assert_allclose(first, [12, 0, 54, np.pi / 2])
+    np.testing.assert_allclose(first, [12, 0, 54, np.pi / 2], atol=1e-9)
     points = np.zeros((21, 2))
     points[[1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]] = (10, 0)
-    np.testing.assert_allclose(tightened_hand(points), [6, 0, 20, np.pi / 2])
+    np.testing.assert_allclose(tightened_hand(points), [6, 0, 20, np.pi / 2], atol=1e-9)
 
 
 def test_openpose_has_its_points_on_the_persons_own_sides() -> None:
