@@ -29,7 +29,8 @@ class DWPoseDetector(io.ComfyNode):
             description=(
                 "Finds body, face and hand keypoints. The bundled detector knows drawn puppets; for people, "
                 "put dw-ll_ucoco_384.onnx into models/cyberhost (and yolox_l.onnx, where several people or "
-                "small ones are in the picture) and install onnxruntime."
+                "small ones are in the picture) and install onnxruntime, or put there what "
+                "'cyberhost convert people-detector' makes, which needs nothing."
             ),
             search_aliases=["dwpose", "openpose", "pose detection", "keypoints", "rtmpose", "yolox"],
             hidden=[io.Hidden.unique_id],
@@ -39,7 +40,8 @@ class DWPoseDetector(io.ComfyNode):
                     "detector",
                     options=pose_detectors(),
                     default=BUNDLED_POSE,
-                    tooltip="The bundled detector (drawn puppets), or a DWPose .onnx in models/cyberhost.",
+                    tooltip="The bundled detector (drawn puppets), or for people a DWPose .onnx or "
+                    "MediaPipe's networks (.safetensors) in models/cyberhost.",
                 ),
                 io.Float.Input(
                     "padding",

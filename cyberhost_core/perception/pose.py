@@ -97,7 +97,8 @@ def require_person(pose: Pose) -> Pose:
             f"No person was found: the best frame shows {best} of {seen_FK.shape[1]} points of the upper "
             "body, both shoulders and half of the points were expected; use a picture of one person from the "
             "front with head, shoulders and arms in view. The bundled detector finds drawn puppets only; for "
-            "photographs, choose a DWPose file such as dw-ll_ucoco_384.onnx, or a people detector."
+            "photographs, choose a DWPose file such as dw-ll_ucoco_384.onnx, or make a people detector with "
+            "'cyberhost convert people-detector'."
         )
     return pose
 

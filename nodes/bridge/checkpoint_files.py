@@ -7,7 +7,7 @@ import folder_paths
 from ...cyberhost_core import bundled
 from ...cyberhost_core.errors import CheckpointError
 from .folders import KEY
-from .formats import CLASSIFIERS, GESTURES, MANO, listed
+from .formats import CLASSIFIERS, GESTURES, MANO, PEOPLE, listed
 
 BUNDLED = "tiny (bundled puppets)"
 BUNDLED_HANDS = "tiny-emo2 (bundled puppets, driven by hands)"
@@ -21,7 +21,7 @@ _BUNDLED = {
 
 def checkpoints() -> list[str]:
     """List what Load CyberHost can load; the bundled tiny model comes first."""
-    return [*_BUNDLED, *listed(lambda kind: kind not in (GESTURES, MANO, CLASSIFIERS))]
+    return [*_BUNDLED, *listed(lambda kind: kind not in (GESTURES, MANO, CLASSIFIERS, PEOPLE))]
 
 
 def checkpoint_path(name: str) -> Path:

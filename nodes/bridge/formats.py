@@ -10,7 +10,7 @@ import folder_paths
 from .folders import KEY
 
 GESTURES, MANO, HAND_TRACK = "cyberhost-gestures", "cyberhost-mano", "cyberhost-hand-track"
-CLASSIFIERS = "cyberhost-classifiers"
+CLASSIFIERS, PEOPLE = "cyberhost-classifiers", "cyberhost-people-detector"
 UNREADABLE = "unreadable"  # offered everywhere, because only the node that reads it can say what is wrong
 _LENGTH_BYTES, _LONGEST_HEADER = 8, 1 << 26
 

@@ -1,6 +1,7 @@
-"""The outside networks to choose from: bundled ones for drawn puppets, the user's ONNX files for people.
+"""The outside networks to choose from: bundled ones for drawn puppets, the user's files for people.
 
-models/cyberhost    every .onnx file      models/insightface    where other packs keep face networks
+models/cyberhost    every .onnx file; MediaPipe's networks for people, converted
+models/insightface  where other packs keep face networks
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ import folder_paths
 from ...cyberhost_core import bundled
 from ...cyberhost_core.errors import CheckpointError
 from .folders import KEY
+from .formats import PEOPLE, listed
 
 BUNDLED_POSE = "puppet-pose (bundled)"
 BUNDLED_FACE = "puppet-face (bundled)"
@@ -20,7 +22,8 @@ _INSIGHTFACE = "insightface"
 
 def pose_detectors() -> list[str]:
     """List the detectors; the bundled one, for drawn puppets, comes first."""
-    return [BUNDLED_POSE, *(name for name in _onnx_files() if not _finds_people(name))]
+    dwpose = (name for name in _onnx_files() if not _finds_people(name))
+    return [BUNDLED_POSE, *dwpose, *listed(lambda kind: kind == PEOPLE)]
 
 
 def pose_detector_path(name: str) -> Path:
