@@ -112,14 +112,14 @@ class Model:
             driving=Driving(movement=take.movement if self._in_box else None),
             hand_clarity=take.hand_clarity,
         )
-        judges = self._talker.classifiers(actor.portrait, options)
+        judged = {}
+        if options.guidance is not None:
+            judged["classifiers"] = self._talker.classifiers(actor.portrait, options)
         began = time.perf_counter()
         track = self._talker.track(_sound(actor.utterance), actor.portrait, options)
         cut = track.first(take.frames)
         pieces = list(
-            self._talker.frames(
-                actor.reference, cut, options, on_step=lambda _done, _total: None, classifiers=judges
-            )
+            self._talker.frames(actor.reference, cut, options, on_step=lambda _done, _total: None, **judged)
         )
         seconds = time.perf_counter() - began
         return _clip(
