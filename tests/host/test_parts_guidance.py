@@ -24,6 +24,7 @@ classifier, ops = core("backbone.part_classifier"), core("backbone.ops")
 SEED, STEPS = 3, 3
 SCALES = {"reference_scale": 1.0, "audio_scale": 1.0}  # one pass: what is within is tested elsewhere
 STRONG = {"face_weight": 200.0, "non_face_weight": 200.0, "guided": 1.0}
+COMPARED = STRONG | {"face_weight": 20.0, "non_face_weight": 20.0}  # a comparison's gradients are steeper
 
 
 def methods() -> dict[str, Any]:
@@ -31,7 +32,7 @@ def methods() -> dict[str, Any]:
     return {
         "none": None,
         "never": parts.SequentialGuidance(guided=0.0),
-        "sequential": parts.SequentialGuidance(**STRONG),
+        "sequential": parts.SequentialGuidance(**COMPARED),
         "differential": parts.DifferentialGuidance(**STRONG),
     }
 
@@ -140,11 +141,12 @@ def test_guided_on_no_step_the_host_samples_as_without(inside: Callable[..., Any
 
 
 def test_the_host_is_guided_as_the_core_is(inside: Callable[..., Any]) -> None:
-    found = in_host(inside)
+    """What it changes is the same but for a tenth: the strongest value of a channel may be another's."""
+    found, plain = in_host(inside), sampled_in_core("none")[:10]
     for name in ("sequential", "differential"):
-        expected = sampled_in_core(name)[:10]
-        assert (found[name] - found["none"]).abs().max() > 0.05, "it is seen at all"
-        torch.testing.assert_close(found[name], expected, atol=0.05, rtol=0)
+        changed, expected = found[name] - found["none"], sampled_in_core(name)[:10] - plain
+        assert changed.abs().max() > 0.05, "it is seen at all"
+        assert (changed - expected).norm() < 0.1 * expected.norm()
     assert (found["differential"] - found["sequential"]).abs().max() > 1e-3
 
 
