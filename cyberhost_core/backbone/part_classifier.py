@@ -110,12 +110,6 @@ class PartClassifier(nn.Module):
         logit_B = self.judge_looks(seen)
         return logit_B if self.config.encoder == "own" else logit_B + self.agreement(*seen)
 
-    def _pooled(self, features_BTCHW: Tensor) -> Tensor:
-        """Equation 4: global max pooling of every frame."""
-        if self.config.rope == "volume":
-            features_BTCHW = _turned_in_volume(features_BTCHW)
-        return features_BTCHW.amax(dim=(-2, -1))
-
     def judge_looks(self, seen: Seen) -> Tensor:
         """Equations 4 to 7 from the pooled features on."""
         video_BTD, audio_BTD = self.video_in(seen.video_BTC), self.audio_in(seen.audio_BTC)
@@ -135,6 +129,12 @@ class PartClassifier(nn.Module):
             tokens = block(tokens, index_S)
         first, last = self.head
         return last(nnf.gelu(first(self.norm(tokens[:, 0])))).squeeze(-1)
+
+    def _pooled(self, features_BTCHW: Tensor) -> Tensor:
+        """Equation 4: global max pooling of every frame."""
+        if self.config.rope == "volume":
+            features_BTCHW = _turned_in_volume(features_BTCHW)
+        return features_BTCHW.amax(dim=(-2, -1))
 
 
 class Agreement(nn.Module):

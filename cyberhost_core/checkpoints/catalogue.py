@@ -104,22 +104,33 @@ _CLIP = Download(
     licence=NOT_STATED,
     folder="clip-vit-large-patch14",
 )
-_ECHOMIMIC_LICENCE = f"{NOT_STATED} (code: Apache-2.0)"
+
+
+def _echomimic_v2(
+    *, denoising_unet: str, motion_module: str, sizes: tuple[int | None, int | None]
+) -> Download:
+    """Its two variants differ in two files."""
+    return Download(
+        repository="BadToBest/EchoMimicV2",
+        files={
+            denoising_unet: sizes[0],
+            motion_module: sizes[1],
+            "reference_unet.pth": 1630 * _MB,
+            "pose_encoder.pth": 1700 * _MB,
+        },
+        purpose="the model",
+        licence=f"{NOT_STATED} (code: Apache-2.0)",
+    )
+
 
 OFFERS: Mapping[str, Offer] = {
     "echomimic-v2": Offer(
         kind="echomimic-v2",
         purpose="half body that speaks and gestures",
-        network=Download(
-            repository="BadToBest/EchoMimicV2",
-            files={
-                "denoising_unet.pth": 1700 * _MB,
-                "motion_module.pth": 909 * _MB,
-                "reference_unet.pth": 1630 * _MB,
-                "pose_encoder.pth": 1700 * _MB,
-            },
-            purpose="the model",
-            licence=_ECHOMIMIC_LICENCE,
+        network=_echomimic_v2(
+            denoising_unet="denoising_unet.pth",
+            motion_module="motion_module.pth",
+            sizes=(1700 * _MB, 909 * _MB),
         ),
         vae=_VAE,
         audio_encoder=_WHISPER,
@@ -128,16 +139,10 @@ OFFERS: Mapping[str, Offer] = {
     "echomimic-v2-acc": Offer(
         kind="echomimic-v2",
         purpose="half body that speaks and gestures, in 6 steps",
-        network=Download(
-            repository="BadToBest/EchoMimicV2",
-            files={
-                "denoising_unet_acc.pth": None,
-                "motion_module_acc.pth": None,
-                "reference_unet.pth": 1630 * _MB,
-                "pose_encoder.pth": 1700 * _MB,
-            },
-            purpose="the model",
-            licence=_ECHOMIMIC_LICENCE,
+        network=_echomimic_v2(
+            denoising_unet="denoising_unet_acc.pth",
+            motion_module="motion_module_acc.pth",
+            sizes=(None, None),
         ),
         vae=_VAE,
         audio_encoder=_WHISPER,
